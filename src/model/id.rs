@@ -47,9 +47,15 @@ impl FromStr for InstanceId {
         if let Some((slot, number)) = text.rsplit_once('#')
             && let Ok(number) = number.parse()
         {
-            return Ok(Self { slot: SlotId(slot.to_owned()), incarnation: Some(number) });
+            return Ok(Self {
+                slot: SlotId(slot.to_owned()),
+                incarnation: Some(number),
+            });
         }
-        Ok(Self { slot: SlotId(text.to_owned()), incarnation: None })
+        Ok(Self {
+            slot: SlotId(text.to_owned()),
+            incarnation: None,
+        })
     }
 }
 

@@ -45,7 +45,10 @@ impl Rate {
     }
 
     /// Events a second.
-    #[expect(clippy::cast_precision_loss, reason = "for people, plots and ratios; schedules use due()")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "for people, plots and ratios; schedules use due()"
+    )]
     pub fn as_per_second(&self) -> f64 {
         self.milli as f64 / 1e3 / (self.unit as f64 / 1e9)
     }
@@ -69,7 +72,11 @@ impl FromStr for Rate {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, QuantityError> {
-        let wrong = || QuantityError(format!("expected a rate such as \"100/s\" or \"30/m\", not {text:?}"));
+        let wrong = || {
+            QuantityError(format!(
+                "expected a rate such as \"100/s\" or \"30/m\", not {text:?}"
+            ))
+        };
         let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
         let unit = match unit.trim() {
             "s" => SECOND,
@@ -90,7 +97,12 @@ impl fmt::Display for Rate {
         };
         match self.milli % 1000 {
             0 => write!(f, "{}/{unit}", self.milli / 1000),
-            rest => write!(f, "{}.{}/{unit}", self.milli / 1000, format!("{rest:03}").trim_end_matches('0')),
+            rest => write!(
+                f,
+                "{}.{}/{unit}",
+                self.milli / 1000,
+                format!("{rest:03}").trim_end_matches('0')
+            ),
         }
     }
 }
@@ -121,10 +133,18 @@ impl FromStr for Share {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, QuantityError> {
-        let wrong = || QuantityError(format!("expected a share from \"0%\" to \"100%\", not {text:?}"));
+        let wrong = || {
+            QuantityError(format!(
+                "expected a share from \"0%\" to \"100%\", not {text:?}"
+            ))
+        };
         let percent = text.trim().strip_suffix('%').ok_or_else(wrong)?;
         let billionths = decimal(percent.trim(), 7).ok_or_else(wrong)?;
-        u32::try_from(billionths).ok().filter(|value| *value <= Self::ONE.0).map(Self).ok_or_else(wrong)
+        u32::try_from(billionths)
+            .ok()
+            .filter(|value| *value <= Self::ONE.0)
+            .map(Self)
+            .ok_or_else(wrong)
     }
 }
 
@@ -132,7 +152,12 @@ impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 % 10_000_000 {
             0 => write!(f, "{}%", self.0 / 10_000_000),
-            rest => write!(f, "{}.{}%", self.0 / 10_000_000, format!("{rest:07}").trim_end_matches('0')),
+            rest => write!(
+                f,
+                "{}.{}%",
+                self.0 / 10_000_000,
+                format!("{rest:07}").trim_end_matches('0')
+            ),
         }
     }
 }
@@ -157,10 +182,69 @@ macro_rules! serde_as_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                String::deserialize(deserializer)?
+                    .parse()
+                    .map_err(serde::de::Error::custom)
             }
         }
     };
+}
+
+/// Serialises a [`Duration`] as text: `1s 500ms`. For `#[serde(with = "duration_text")]`.
+pub mod duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes `1s 500ms`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*duration))
+    }
+
+    /// Reads what `serialize` wrote.
+    ///
+    /// # Errors
+    /// If the text is no duration with a unit.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        humantime::parse_duration(&String::deserialize(deserializer)?)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// [`duration_text`] for a duration that may be absent.
+pub mod optional_duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes `1s 500ms` or null.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serializer.collect_str(&humantime::format_duration(*duration)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads what `serialize` wrote.
+    ///
+    /// # Errors
+    /// If the text is no duration with a unit.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom))
+            .transpose()
+    }
 }
 
 serde_as_text!(Rate);
@@ -181,7 +265,17 @@ mod tests {
 
     #[test]
     fn what_is_no_rate_is_refused() {
-        for text in ["", "100", "100/x", "-1/s", "0/s", "1e3/s", "/s", "1.2345/s", "99999999/s"] {
+        for text in [
+            "",
+            "100",
+            "100/x",
+            "-1/s",
+            "0/s",
+            "1e3/s",
+            "/s",
+            "1.2345/s",
+            "99999999/s",
+        ] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
     }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds since `t0`, the moment at which the load of a run starts, on `CLOCK_MONOTONIC` of the host.
 ///
 /// Set-up happens at negative offsets. 64 bits of nanoseconds hold 292 years.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Offset(pub i64);
 
@@ -30,7 +32,10 @@ impl Offset {
     }
 
     /// Seconds since `t0`.
-    #[expect(clippy::cast_precision_loss, reason = "a f64 holds the nanoseconds of 104 days exactly; this is for people and plots")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a f64 holds the nanoseconds of 104 days exactly; this is for people and plots"
+    )]
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e9
     }
@@ -76,7 +81,10 @@ pub struct Window {
 impl Window {
     /// The window from `start` to `end`; empty if `end` is not after `start`.
     pub fn new(start: Offset, end: Offset) -> Self {
-        Self { start, end: end.max(start) }
+        Self {
+            start,
+            end: end.max(start),
+        }
     }
 
     /// Whether `at` lies in the window.
@@ -91,7 +99,10 @@ impl Window {
 
     /// The part that both windows share, if there is one.
     pub fn intersect(&self, other: &Self) -> Option<Self> {
-        let window = Self { start: self.start.max(other.start), end: self.end.min(other.end) };
+        let window = Self {
+            start: self.start.max(other.start),
+            end: self.end.min(other.end),
+        };
         (window.start < window.end).then_some(window)
     }
 }
@@ -134,7 +145,10 @@ mod tests {
     fn windows_that_only_touch_share_nothing() {
         let first = Window::new(Offset(0), Offset(10));
         assert_eq!(first.intersect(&Window::new(Offset(10), Offset(20))), None);
-        assert_eq!(first.intersect(&Window::new(Offset(5), Offset(20))), Some(Window::new(Offset(5), Offset(10))));
+        assert_eq!(
+            first.intersect(&Window::new(Offset(5), Offset(20))),
+            Some(Window::new(Offset(5), Offset(10)))
+        );
     }
 
     #[test]
@@ -145,7 +159,13 @@ mod tests {
 
     #[test]
     fn durations_keep_three_digits_and_a_unit() {
-        let cases = [(412_000, "412 us"), (3_210_000, "3.21 ms"), (45_600_000, "45.6 ms"), (1_500_000_000, "1.50 s"), (125_000_000_000, "2 min 5 s")];
+        let cases = [
+            (412_000, "412 us"),
+            (3_210_000, "3.21 ms"),
+            (45_600_000, "45.6 ms"),
+            (1_500_000_000, "1.50 s"),
+            (125_000_000_000, "2 min 5 s"),
+        ];
         for (nanos, text) in cases {
             assert_eq!(humane(Duration::from_nanos(nanos)), text);
         }

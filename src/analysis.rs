@@ -1,0 +1,399 @@
+//! The Analysis: every number that a check or a report needs, computed once from the stored run.
+//!
+//! Pure. Analyses are folds over the streams of the run directory; memory depends on the length of the run and the number of
+//! label sets, not on the number of Calls. Nothing below this layer computes a number; nothing in it judges one. Everything
+//! is an offset or a count with its unit in the name; percentiles are of histograms, never averaged.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::event::Ending;
+use crate::model::{Class, InstanceId, Offset, Outcome, ProtocolVersion, SlotId, Window};
+use crate::plan::{ObjectivePlan, WindowRef};
+use crate::record::rows::RunFacts;
+
+/// Everything that is known of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// What was so at the start.
+    pub run: RunFacts,
+    /// How the run ended; `None` if it was cut (the last event is missing).
+    pub ending: Option<Ending>,
+    /// Problems met while reading: torn lines, missing files. A clean run has none.
+    pub damage: Vec<String>,
+    /// Totals of all measured phases.
+    pub measured: Tally,
+    /// Totals of the whole run, set-up and warm-up included.
+    pub whole: Tally,
+    /// The phases, in order.
+    pub phases: Vec<PhaseStats>,
+    /// Per workload, operation and protocol version, over the measured phases.
+    pub operations: Vec<OperationStats>,
+    /// Each objective in each of its windows.
+    pub objectives: Vec<ObjectiveStats>,
+    /// The faults, in the order of their begin.
+    pub faults: Vec<FaultStats>,
+    /// Legacy sessions.
+    pub sessions: SessionStats,
+    /// The slots that served or were deployed, by name.
+    pub slots: Vec<SlotStats>,
+    /// Errors of Calls over the whole run, most frequent first.
+    pub errors: Vec<ErrorStats>,
+    /// One row a second, from the first to the last with anything in it.
+    pub series: Vec<SecondStats>,
+    /// The trust grade of each phase.
+    pub trust: Vec<TrustStats>,
+    /// Workers that were lost: number and reason.
+    pub lost_workers: Vec<(u32, String)>,
+    /// The steady-state gate, if it was asked.
+    pub steady: Option<SteadyStats>,
+}
+
+/// Counts of operations, by how they ended, and of their Calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Operations that were due.
+    pub due: u64,
+    /// Operations that were shed by our own fault.
+    pub shed: u64,
+    /// Operations that ended ok.
+    pub ok: u64,
+    /// Operations that ended `fail`.
+    pub fail: u64,
+    /// Operations that ended `info`.
+    pub info: u64,
+    /// Calls, attempts and session upkeep included.
+    pub calls: u64,
+    /// Rows that the recorder dropped.
+    pub unrecorded: u64,
+}
+
+impl Tally {
+    /// Operations that ended, in whatever way, shed ones included (they count as over every threshold).
+    pub const fn ended(&self) -> u64 {
+        self.ok + self.fail + self.info + self.shed
+    }
+
+    /// Operations that did not end ok, shed ones included.
+    pub const fn bad(&self) -> u64 {
+        self.fail + self.info + self.shed
+    }
+}
+
+/// A distribution. Percentiles are `None` where the samples that rank there did not end ok: such an operation exceeds every
+/// value. `samples` counts ok and bad ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// How many samples, bad ones included.
+    pub samples: u64,
+    /// How many of them did not end ok.
+    pub bad: u64,
+    /// Median, nanoseconds.
+    pub p50_ns: Option<u64>,
+    /// 90th percentile, nanoseconds.
+    pub p90_ns: Option<u64>,
+    /// 95th percentile, nanoseconds.
+    pub p95_ns: Option<u64>,
+    /// 99th percentile, nanoseconds.
+    pub p99_ns: Option<u64>,
+    /// 99.9th percentile, nanoseconds.
+    pub p999_ns: Option<u64>,
+    /// Greatest ok sample, nanoseconds.
+    pub max_ns: Option<u64>,
+}
+
+/// A phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseStats {
+    /// Its name.
+    pub name: String,
+    /// Its offsets.
+    pub window: Window,
+    /// Whether it is measured.
+    pub measured: bool,
+    /// Its load in words, by workload: `main: 100/s`.
+    pub load: String,
+    /// Whether any of its load is closed.
+    pub closed: bool,
+    /// Operations intended by the schedule; `None` for a closed model.
+    pub intended: Option<u64>,
+    /// What became of them.
+    pub tally: Tally,
+    /// Response time of its operations (from due).
+    pub response: Quantiles,
+    /// Service time of its Calls (from sent).
+    pub service: Quantiles,
+    /// Client wait.
+    pub client_wait: Quantiles,
+    /// The generator's own lag.
+    pub lag: Quantiles,
+}
+
+/// An operation of one workload and protocol version, over the measured phases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationStats {
+    /// The workload.
+    pub workload: String,
+    /// The operation.
+    pub operation: String,
+    /// The protocol version.
+    pub protocol: ProtocolVersion,
+    /// What became of them.
+    pub tally: Tally,
+    /// Response time (from due).
+    pub response: Quantiles,
+    /// Service time of the Calls (from sent).
+    pub service: Quantiles,
+    /// From sent to the head of the answer.
+    pub first_byte: Quantiles,
+}
+
+/// An objective in one of its windows. Counts are exact, from the Calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveStats {
+    /// The objective.
+    pub objective: ObjectivePlan,
+    /// Which of its windows.
+    pub window: WindowRef,
+    /// The window's offsets; `None` if it does not exist (its fault never began).
+    pub span: Option<Window>,
+    /// Operations (or Calls) counted in it, by their due time; shed ones included.
+    pub samples: u64,
+    /// Those that broke the promise: not ok, or over the threshold.
+    pub bad: u64,
+    /// Those of `bad` that load can cause.
+    pub bad_by_load: u64,
+    /// Operations that the schedule intended in it; `None` for a closed model.
+    pub intended: Option<u64>,
+    /// Samples and bad ones by the slot that served the (last) Call, most bad first; the empty name is "unknown".
+    pub by_slot: Vec<SlotShare>,
+    /// Bad ones by error class (`none`: ok, but over the threshold), most frequent first.
+    pub by_class: Vec<(Class, u64)>,
+}
+
+/// A slot's part in an objective.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotShare {
+    /// The slot; empty if unknown.
+    pub slot: SlotId,
+    /// Samples that it served.
+    pub samples: u64,
+    /// Bad ones of them.
+    pub bad: u64,
+}
+
+/// A fault and what it did to the users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultStats {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The instances that it hit; the planned slots if it never began.
+    pub targets: Vec<InstanceId>,
+    /// When it should have begun.
+    pub planned: Offset,
+    /// Stamped before the act.
+    pub began: Option<Offset>,
+    /// Stamped after the act.
+    pub applied: Option<Offset>,
+    /// When its effect was proven, and how.
+    pub effective: Option<(Offset, String)>,
+    /// When it was proven healed, and how.
+    pub healed: Option<(Offset, String)>,
+    /// Why it could not be injected or proven, if so.
+    pub failed: Option<String>,
+    /// What a person must do, if it could not be undone.
+    pub not_healed: Option<String>,
+    /// From its begin: the first operation that ended bad at or after it.
+    pub first_bad: Option<FirstBad>,
+    /// Recovery at its three levels.
+    pub recovery: Recovery,
+    /// Calls in flight on the target when it took effect that ended bad.
+    pub in_flight_lost: u64,
+    /// Legacy sessions active when it began.
+    pub sessions_active: u64,
+    /// Those of them that were lost afterwards (before the next fault).
+    pub sessions_lost: u64,
+    /// Those of the lost that were re-established.
+    pub sessions_re_established: u64,
+    /// From the begin of the fault to the last re-establishment.
+    pub sessions_settled: Option<Offset>,
+    /// Calls on slots that were not targeted that ended bad between begin and recovery.
+    pub collateral_bad: u64,
+}
+
+/// The first operation that a fault broke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstBad {
+    /// When its last Call ended.
+    pub at: Offset,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The error class of its last Call.
+    pub class: Class,
+    /// Who served it, if known.
+    pub instance: String,
+}
+
+/// Recovery after a fault, as `ARCHITECTURE.md`, "Recovery", defines it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Bad ratio of the baseline.
+    pub baseline_bad_ratio: f64,
+    /// Operations in the baseline.
+    pub baseline_samples: u64,
+    /// Good operations a second in the baseline.
+    pub baseline_goodput: f64,
+    /// The tolerated bad ratio.
+    pub tolerance: f64,
+    /// The resolution of every time here, nanoseconds.
+    pub resolution_ns: u64,
+    /// The length of the window that had to hold, nanoseconds.
+    pub hold_ns: u64,
+    /// First bin whose bad ratio exceeds the baseline significantly; none: no impact was seen.
+    pub onset: Option<Offset>,
+    /// The users are served again.
+    pub service: Reached,
+    /// And as fast as before.
+    pub performance: Reached,
+    /// And every slot is ready and takes its part of the load.
+    pub redundancy: Reached,
+    /// Why `redundancy` is not reached, naming the slot; empty if it is.
+    pub missing: String,
+    /// Good operations lost against the baseline.
+    pub lost_good: f64,
+    /// Depth: one minus the least goodput over the baseline's.
+    pub depth: f64,
+}
+
+/// When a state was reached, counted from the moment at which the fault took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// No impact was seen: zero by definition.
+    NoImpact,
+    /// After so many nanoseconds.
+    After(u64),
+    /// Not within so many nanoseconds, after which nothing was seen any more (censored).
+    NotWithin(u64),
+    /// There is nothing to tell it from: no baseline, no fault, no data.
+    Unknown,
+}
+
+/// Legacy sessions over the whole run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStats {
+    /// First sessions established.
+    pub born: u64,
+    /// Sessions that the server no longer knew.
+    pub lost: u64,
+    /// Sessions that replaced lost ones.
+    pub re_established: u64,
+    /// Attempts to establish one that failed.
+    pub failed: u64,
+    /// Sessions ended by DELETE.
+    pub closed: u64,
+}
+
+/// A slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotStats {
+    /// Its name.
+    pub slot: SlotId,
+    /// Its role; empty if it was not deployed by the run.
+    pub role: String,
+    /// How often it was started.
+    pub incarnations: u32,
+    /// Time from its start to ready, of the first incarnation, nanoseconds.
+    pub start_ns: Option<u64>,
+    /// Spans in which it was ready.
+    pub ready: Vec<Window>,
+    /// Calls that it served in the measured phases.
+    pub calls: u64,
+    /// Those that did not end ok.
+    pub bad: u64,
+    /// Service time of the ok ones over the measured phases.
+    pub service: Quantiles,
+    /// CPU seconds used over the measured phases, if sampled.
+    pub cpu_seconds: Option<f64>,
+    /// Greatest resident memory, bytes, if sampled.
+    pub peak_resident_bytes: Option<u64>,
+}
+
+/// One kind of error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorStats {
+    /// The class.
+    pub class: Class,
+    /// The code, if the class has one.
+    pub code: Option<i64>,
+    /// Calls.
+    pub calls: u64,
+    /// First and last time that one ended so.
+    pub first: Offset,
+    /// Last time.
+    pub last: Offset,
+    /// By slot, most frequent first; the empty name is "unknown".
+    pub by_slot: Vec<(SlotId, u64)>,
+}
+
+/// One second of the run. Operations are counted in the second in which they were due.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SecondStats {
+    /// The second, from `t0`.
+    pub second: i64,
+    /// Operations due.
+    pub due: u64,
+    /// Of these, ended ok.
+    pub ok: u64,
+    /// Of these, ended `fail`.
+    pub fail: u64,
+    /// Of these, ended `info`.
+    pub info: u64,
+    /// Of these, shed.
+    pub shed: u64,
+    /// Response time of the operations that ended in this second.
+    pub response: Quantiles,
+    /// 99th percentile of the generator's lag, nanoseconds.
+    pub lag_p99_ns: Option<u64>,
+    /// Slots ready at the end of the second, by role.
+    pub ready: Vec<(String, u32)>,
+}
+
+/// How far the numbers of a phase can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trust {
+    /// The generator did what it should.
+    Valid,
+    /// It was late at times; latencies contain some of its own lag.
+    Degraded,
+    /// What load can cause cannot be told from what the generator caused.
+    Invalid,
+}
+
+/// The trust grade of a phase, in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrustStats {
+    /// The phase.
+    pub phase: String,
+    /// Its offsets.
+    pub window: Window,
+    /// The grade.
+    pub trust: Trust,
+    /// What made it less than valid, each a clause with its numbers.
+    pub reasons: Vec<String>,
+}
+
+/// The steady-state gate's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteadyStats {
+    /// When it was asked.
+    pub at: Offset,
+    /// Whether the fleet was steady.
+    pub steady: bool,
+    /// Operations that ended ok.
+    pub good: u64,
+    /// Operations that ended.
+    pub total: u64,
+}

@@ -1,0 +1,9 @@
+//! The faults. Adding one: a file below `kinds/` that ends in `KIND`, and a line here.
+
+use super::Fault;
+use crate::registry::Kind;
+
+mod kill;
+
+/// Every fault, in the order of documents.
+pub const FAULTS: &[Kind<dyn Fault>] = &[kill::KIND];

@@ -1,0 +1,37 @@
+//! The fleet: what is deployed, where it is reached, and what can be done to it.
+//!
+//! This page is pure: words that plans and faults need. `process` deploys local processes, each below a `shim`; `external`
+//! speaks of endpoints that already run.
+
+use serde::{Deserialize, Serialize};
+
+pub mod drivers;
+
+/// Something that a driver can do to a slot; a fault names what it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// End all processes of an instance with SIGKILL.
+    Kill,
+    /// Start slots and bring them back by policy.
+    Deploy,
+    /// Read the processor time and memory of an instance.
+    Sample,
+}
+
+impl Capability {
+    /// The word in diagnostics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Deploy => "deploy",
+            Self::Sample => "sample",
+        }
+    }
+}
+
+/// A fleet driver as the plan sees it. What it does while running is behind `engine`.
+pub trait Driver: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> &'static [Capability];
+}

@@ -1,0 +1,534 @@
+//! The Plan: a Scenario with nothing left open, stored as `plan.json`; everything that executes or judges a run reads this.
+//!
+//! Pure. Defaults are filled in, names resolved, targets drawn, phase edges and fault moments fixed as offsets from `t0`. Only
+//! addresses are open (`{{ … }}` in commands): they are bound when the fleet is brought up, and recorded in `bindings.jsonl`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::quantity::{duration_text, optional_duration_text};
+use crate::model::{Offset, ProtocolVersion, Seed, Share, SlotId, Window};
+use crate::registry::Spec;
+
+/// The version of the layout of a run directory, `plan.json` included. It is 0.x, and may break, until the first release.
+pub const FORMAT: &str = "0.1";
+
+/// What will happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The scenario's name.
+    pub name: String,
+    /// All chance of the run comes from it.
+    pub seed: Seed,
+    /// How many load workers there are; results do not depend on it.
+    pub workers: u32,
+    /// What is deployed, or what is there.
+    pub fleet: FleetPlan,
+    /// The workloads, in the order of the scenario.
+    pub workloads: Vec<WorkloadPlan>,
+    /// The phases, in order, without gaps, from offset 0.
+    pub phases: Vec<PhasePlan>,
+    /// The faults, in the order of their begin.
+    pub faults: Vec<FaultPlan>,
+    /// The steady-state gate before the first fault.
+    pub steady: SteadyPlan,
+    /// The service level objectives, in the order of the scenario.
+    pub objectives: Vec<ObjectivePlan>,
+    /// The checks, in the order of the scenario.
+    pub checks: Vec<CheckPlan>,
+    /// Where each value that is not in the scenario file came from: path -> `default`, `--set`, `variant NAME`, `env.X`, `drawn`.
+    pub origins: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// When the last phase ends.
+    pub fn end(&self) -> Offset {
+        self.phases
+            .last()
+            .map_or(Offset::ZERO, |phase| phase.window.end)
+    }
+
+    /// The phase that holds `at`; none before the first and after the last.
+    pub fn phase_at(&self, at: Offset) -> Option<&PhasePlan> {
+        self.phases.iter().find(|phase| phase.window.contains(at))
+    }
+
+    /// The workload of this name.
+    pub fn workload(&self, name: &str) -> Option<&WorkloadPlan> {
+        self.workloads.iter().find(|workload| workload.name == name)
+    }
+
+    /// The objectives that have a latency threshold, in order: those that counts.csv has a column for.
+    pub fn latency_objectives(&self) -> impl Iterator<Item = &ObjectivePlan> {
+        self.objectives
+            .iter()
+            .filter(|objective| matches!(objective.promise, Promise::Latency { .. }))
+    }
+
+    /// The longest that an operation can last after its due time: waiting for its client, then all of its steps.
+    pub fn longest_operation(&self) -> Duration {
+        let operations = self
+            .workloads
+            .iter()
+            .flat_map(|workload| &workload.operations);
+        operations
+            .map(|operation| operation.timeout * 2 + operation.think_total())
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// The fleet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FleetPlan {
+    /// The driver and its parameters.
+    pub driver: Spec,
+    /// The roles, in the order in which they are started (by `needs`).
+    pub roles: Vec<RolePlan>,
+    /// Where the clients go.
+    pub endpoint: EndpointPlan,
+    /// The response header that names the instance that served a Call; `None` if the scenario has none.
+    pub served_by: Option<String>,
+}
+
+impl FleetPlan {
+    /// The role of this name.
+    pub fn role(&self, name: &str) -> Option<&RolePlan> {
+        self.roles.iter().find(|role| role.name == name)
+    }
+
+    /// Every slot with its role, in start order.
+    pub fn slots(&self) -> impl Iterator<Item = (&RolePlan, &SlotPlan)> {
+        self.roles
+            .iter()
+            .flat_map(|role| role.slots.iter().map(move |slot| (role, slot)))
+    }
+}
+
+/// A role: the slots that run the same program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolePlan {
+    /// Its name.
+    pub name: String,
+    /// Roles that must be ready before it is started.
+    pub needs: Vec<String>,
+    /// What happens when an instance exits.
+    pub restart: RestartPlan,
+    /// When an instance counts as ready.
+    pub ready: ReadyPlan,
+    /// How long an instance has to end after SIGTERM before it is killed.
+    pub stop_grace: TextDuration,
+    /// How a balancer hears of scaling.
+    pub members: Members,
+    /// Its slots.
+    pub slots: Vec<SlotPlan>,
+}
+
+/// A [`Duration`] that is stored as text (`1s 500ms`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TextDuration(#[serde(with = "duration_text")] pub Duration);
+
+/// One slot and what runs in it. Texts may hold `{{ slot.address }}`, `{{ slot.port }}`, `{{ slot.name }}`, `{{ slot.dir }}`,
+/// `{{ slot.incarnation }}`, `{{ link.SLOT }}` (`host:port`), `{{ links.ROLE }}` (`server-1=host:port,…`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotPlan {
+    /// Its name.
+    pub id: SlotId,
+    /// Program and arguments; the program `mcpload` is this binary.
+    pub command: Vec<String>,
+    /// Environment variables, added to the harness's own. Secrets are not stored: see `secret_env`.
+    pub env: BTreeMap<String, String>,
+    /// Environment variables whose values are read when the slot is started: name -> where from.
+    pub secret_env: BTreeMap<String, Secret>,
+    /// The working directory; the slot's directory in the run directory by default.
+    pub directory: Option<String>,
+    /// Template files that are rendered into the slot's directory before each start, relative to the scenario file.
+    pub files: Vec<String>,
+    /// Limits that the shim sets.
+    pub limits: Limits,
+}
+
+/// Where a secret's value is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Secret {
+    /// An environment variable of the harness.
+    Env(String),
+    /// A file; trailing line ends are cut off.
+    File(String),
+}
+
+/// Limits of an instance (`setrlimit`), hard and soft alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Open files.
+    pub open_files: Option<u64>,
+    /// Address space, bytes.
+    pub memory: Option<u64>,
+}
+
+/// When a slot is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartPlan {
+    /// Whether at all.
+    pub policy: RestartPolicy,
+    /// The pause between the end of an instance and the start of the next.
+    #[serde(with = "duration_text")]
+    pub backoff: Duration,
+}
+
+/// Whether an instance that exited is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    /// Whatever its status.
+    Always,
+    /// Unless it exited with status 0.
+    OnFailure,
+    /// Never.
+    None,
+}
+
+/// How a balancer hears of members that come and go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Members {
+    /// Through the reference balancer's members API.
+    Api,
+    /// By a command.
+    Reload(Vec<String>),
+    /// It does not.
+    None,
+}
+
+/// When an instance counts as ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyPlan {
+    /// What is asked.
+    pub probe: Probe,
+    /// How often.
+    #[serde(with = "duration_text")]
+    pub interval: Duration,
+    /// How long an instance may take to become ready.
+    #[serde(with = "duration_text")]
+    pub timeout: Duration,
+}
+
+/// What tells that an instance is ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probe {
+    /// GET of this path on the slot's address answers 2xx.
+    Http(String),
+    /// The slot's port accepts a connection.
+    Tcp,
+    /// Its output has a line that contains this text.
+    LogLine(String),
+}
+
+/// Where clients go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndpointPlan {
+    /// The slots of a role at this path; clients are spread over them, client c to slot c mod n.
+    Role {
+        /// The role.
+        role: String,
+        /// The path, `/mcp` by default.
+        path: String,
+    },
+    /// URLs outside (`http://host:port/path`); clients are spread over them likewise.
+    Urls(Vec<String>),
+}
+
+/// A workload: a fixed population of clients and what they do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadPlan {
+    /// Its name; `main` for the only one.
+    pub name: String,
+    /// Its number, from 0; part of every draw.
+    pub number: u32,
+    /// How many clients there are, from 0 to `clients - 1`; client c lives on worker c mod n.
+    pub clients: u32,
+    /// Protocol versions and their weights; each client draws one.
+    pub protocols: Vec<(ProtocolVersion, u32)>,
+    /// The share of the clients that open a new connection for each call.
+    pub cold: Share,
+    /// What a client does about lost sessions and failed attempts.
+    pub recovery: RecoveryPlan,
+    /// Whether clients end their sessions with DELETE.
+    pub goodbye: bool,
+    /// The operations; journeys refer to others by index.
+    pub operations: Vec<OperationPlan>,
+    /// Extra request headers; values may be secrets.
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// Arrivals later than this through our fault are shed.
+    #[serde(with = "duration_text")]
+    pub max_lag: Duration,
+}
+
+/// The value of a request header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderValue {
+    /// As it stands.
+    Plain(String),
+    /// Read by each worker when it starts; stored nowhere. The text before it (`Bearer `).
+    Secret {
+        /// What stands before the secret.
+        prefix: String,
+        /// Where the secret is.
+        secret: Secret,
+    },
+}
+
+/// A recovery policy with every setting open to sight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryPlan {
+    /// The preset's name.
+    pub name: String,
+    /// HTTP statuses that mean "session lost" when they answer a request with a session header.
+    pub lost_statuses: Vec<u16>,
+    /// Whether a lost session is replaced by a new one.
+    pub reinitialise: bool,
+    /// How often the call that found the session lost is sent again after re-initialisation.
+    pub retries: u32,
+}
+
+/// An operation: one intended piece of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationPlan {
+    /// Its name.
+    pub name: String,
+    /// How often it is drawn, relative to the others; 0: only as a step of a journey.
+    pub weight: u32,
+    /// The bound of one Call, from `sent`; also of the wait of an arrival for its client.
+    #[serde(with = "duration_text")]
+    pub timeout: Duration,
+    /// What is done, one Call after the other; a plain operation has one step.
+    pub steps: Vec<StepPlan>,
+}
+
+impl OperationPlan {
+    /// The sum of its think times.
+    pub fn think_total(&self) -> Duration {
+        self.steps.iter().filter_map(|step| step.think).sum()
+    }
+}
+
+/// One step of an operation: one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepPlan {
+    /// The name of the operation that it was written as.
+    pub name: String,
+    /// The MCP method.
+    pub method: Method,
+    /// Tool name, prompt name or resource URI; empty for methods without.
+    pub target: String,
+    /// Tool or prompt arguments; strings may hold `{{ random.hex(N) }}`, `{{ random.int(A, B) }}`, `{{ counter }}`, `{{ client }}`, `{{ uid }}`.
+    pub arguments: Value,
+    /// What a right answer must hold, where the scenario or the reference server's contract says so.
+    pub expect: Option<Expectation>,
+    /// A pause before this step.
+    #[serde(default, with = "optional_duration_text")]
+    pub think: Option<Duration>,
+}
+
+/// The methods that an operation can call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Method {
+    /// `tools/call`.
+    #[serde(rename = "tools/call")]
+    ToolsCall,
+    /// `tools/list`, one page.
+    #[serde(rename = "tools/list")]
+    ToolsList,
+    /// `resources/list`, one page.
+    #[serde(rename = "resources/list")]
+    ResourcesList,
+    /// `resources/read`.
+    #[serde(rename = "resources/read")]
+    ResourcesRead,
+    /// `prompts/list`, one page.
+    #[serde(rename = "prompts/list")]
+    PromptsList,
+    /// `prompts/get`.
+    #[serde(rename = "prompts/get")]
+    PromptsGet,
+    /// `ping`; legacy era only (a modern client sends `server/discover` in its place).
+    #[serde(rename = "ping")]
+    Ping,
+}
+
+impl Method {
+    /// Every method, in the order of documents.
+    pub const ALL: [Self; 7] = [
+        Self::ToolsCall,
+        Self::ToolsList,
+        Self::ResourcesList,
+        Self::ResourcesRead,
+        Self::PromptsList,
+        Self::PromptsGet,
+        Self::Ping,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ToolsCall => "tools/call",
+            Self::ToolsList => "tools/list",
+            Self::ResourcesList => "resources/list",
+            Self::ResourcesRead => "resources/read",
+            Self::PromptsList => "prompts/list",
+            Self::PromptsGet => "prompts/get",
+            Self::Ping => "ping",
+        }
+    }
+}
+
+/// What a right answer must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// The first text content equals this (templated like the arguments, with the same draws).
+    TextEquals(String),
+    /// The first text content contains this.
+    TextContains(String),
+    /// The first text content has this many bytes.
+    TextLength(u64),
+}
+
+/// A phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhasePlan {
+    /// Its name.
+    pub name: String,
+    /// Its offsets.
+    pub window: Window,
+    /// Whether it counts for objectives that name no window.
+    pub measure: bool,
+    /// The load profile of each workload (by name) in it; one without an entry rests.
+    pub loads: BTreeMap<String, Spec>,
+}
+
+/// A fault on the time line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultPlan {
+    /// Its name.
+    pub name: String,
+    /// Its kind and parameters.
+    pub spec: Spec,
+    /// The slots that it acts on, drawn by the seed.
+    pub targets: Vec<SlotId>,
+    /// When it acts.
+    pub at: Offset,
+    /// The longest that healing may take before it counts as failed.
+    #[serde(with = "duration_text")]
+    pub heal_within: Duration,
+}
+
+/// The gate before the first fault: of the operations that ended in the `over` before it, at least `share` were ok.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteadyPlan {
+    /// The least share of operations that ended ok.
+    pub share: Share,
+    /// The length of time looked at.
+    #[serde(with = "duration_text")]
+    pub over: Duration,
+}
+
+/// A service level objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectivePlan {
+    /// Its name.
+    pub name: String,
+    /// What is promised.
+    pub promise: Promise,
+    /// What is counted.
+    pub of: Counted,
+    /// Where; each window is judged on its own.
+    pub windows: Vec<WindowRef>,
+    /// Which operations, by name; empty: all.
+    pub operations: Vec<String>,
+    /// Where it stands in the scenario, for annotations: line, from 1.
+    pub line: u32,
+}
+
+/// What an objective promises.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promise {
+    /// At least `share` of them end ok within `under` of their due time.
+    Latency {
+        /// The share that must be good.
+        share: Share,
+        /// The threshold, exclusive above: good is `latency <= under`.
+        #[serde(with = "duration_text")]
+        under: Duration,
+    },
+    /// Less than this share does not end ok.
+    Errors {
+        /// The bound of the share of bad ones.
+        under: Share,
+    },
+    /// At least this share of the intended operations ended ok within the window's length (throughput achieved).
+    Throughput {
+        /// The share of the intended number.
+        share: Share,
+    },
+}
+
+/// What an objective counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    /// Operations, from their due time to the end of their last Call.
+    Operations,
+    /// Calls: every attempt, from its own due time.
+    Calls,
+}
+
+/// A window that is named by a phase or a fault.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowRef {
+    /// All measured phases.
+    Measured,
+    /// A phase.
+    Phase(String),
+    /// From the begin of the measured time to the fault's begin.
+    Before(String),
+    /// From the fault's begin until it was healed (to the end of the run, if it never was).
+    During(String),
+    /// From the heal of the fault to the end of the measured time.
+    After(String),
+}
+
+impl std::fmt::Display for WindowRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Measured => f.write_str("measured"),
+            Self::Phase(name) => f.write_str(name),
+            Self::Before(fault) => write!(f, "before {fault}"),
+            Self::During(fault) => write!(f, "during {fault}"),
+            Self::After(fault) => write!(f, "after {fault}"),
+        }
+    }
+}
+
+/// A check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckPlan {
+    /// Its name; by default kind and fault.
+    pub name: String,
+    /// Its kind and parameters.
+    pub spec: Spec,
+    /// The fault that it speaks of, if any.
+    pub fault: Option<String>,
+    /// Where it stands in the scenario, line from 1; 0 for one that mcpload adds by itself.
+    pub line: u32,
+}
