@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::Offset;
 
+pub mod frames;
 pub mod profiles;
 
 /// How load is produced.
