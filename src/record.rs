@@ -5,3 +5,4 @@
 pub mod layout;
 pub mod rows;
 pub mod tag;
+pub mod writer;

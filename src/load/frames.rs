@@ -254,7 +254,7 @@ impl Decoder {
     ///
     /// # Errors
     /// If the stream holds what is no message; it cannot be read on then.
-    pub fn next<M: Message>(&mut self) -> Result<Option<M>, FrameError> {
+    pub fn next_message<M: Message>(&mut self) -> Result<Option<M>, FrameError> {
         let Some((head, rest)) = self.buffer.split_first_chunk::<4>() else {
             return Ok(None);
         };
@@ -292,7 +292,7 @@ mod tests {
         ] {
             let mut decoder = Decoder::default();
             decoder.push(bytes);
-            assert!(decoder.next::<FromWorker>().is_err(), "{bytes:?}");
+            assert!(decoder.next_message::<FromWorker>().is_err(), "{bytes:?}");
         }
     }
 
@@ -309,7 +309,7 @@ mod tests {
             let mut seen = Vec::new();
             for chunk in bytes.chunks(cut) {
                 decoder.push(chunk);
-                while let Some(message) = decoder.next::<FromWorker>().unwrap() {
+                while let Some(message) = decoder.next_message::<FromWorker>().unwrap() {
                     seen.push(message);
                 }
             }
