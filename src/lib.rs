@@ -17,5 +17,6 @@ pub mod load;
 pub mod model;
 pub mod plan;
 pub mod record;
+pub mod reference;
 pub mod registry;
 pub mod report;
