@@ -9,8 +9,10 @@
 //! The halves meet only at the run directory. `ARCHITECTURE.md` is the map; `CONTRIBUTING.md` says how to add a kind.
 
 pub mod analysis;
+pub mod catalog;
 pub mod check;
 pub mod clock;
+pub mod diag;
 pub mod fault;
 pub mod fleet;
 pub mod load;
@@ -20,3 +22,4 @@ pub mod record;
 pub mod reference;
 pub mod registry;
 pub mod report;
+pub mod scenario;

@@ -13,6 +13,12 @@ use crate::model::quantity::{duration_text, optional_duration_text};
 use crate::model::{Offset, ProtocolVersion, Seed, Share, SlotId, Window};
 use crate::registry::Spec;
 
+pub mod budget;
+pub mod compile;
+pub mod preview;
+pub mod target;
+pub mod timeline;
+
 /// The version of the layout of a run directory, `plan.json` included. It is 0.x, and may break, until the first release.
 pub const FORMAT: &str = "0.1";
 
