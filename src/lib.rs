@@ -13,6 +13,7 @@ pub mod check;
 pub mod clock;
 pub mod fault;
 pub mod fleet;
+pub mod judge;
 pub mod load;
 pub mod model;
 pub mod plan;
