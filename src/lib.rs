@@ -15,6 +15,7 @@ pub mod clock;
 pub mod diag;
 pub mod fault;
 pub mod fleet;
+pub mod judge;
 pub mod load;
 pub mod model;
 pub mod plan;
