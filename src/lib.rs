@@ -14,6 +14,7 @@ pub mod clock;
 pub mod fault;
 pub mod fleet;
 pub mod load;
+pub mod mcp;
 pub mod model;
 pub mod plan;
 pub mod record;
