@@ -17,6 +17,7 @@ pub mod fault;
 pub mod fleet;
 pub mod judge;
 pub mod load;
+pub mod mcp;
 pub mod model;
 pub mod plan;
 pub mod record;
