@@ -11,6 +11,7 @@ use crate::fleet::drivers::DRIVERS;
 use crate::load::Profile;
 use crate::load::profiles::PROFILES;
 use crate::registry::{Acts, Family, Kind, KindInfo};
+use crate::report::Reporter;
 
 /// Names that will be kinds, with what they will do: family, name, summary.
 pub const LATER: &[(Family, &str, &str)] = &[
@@ -82,7 +83,7 @@ pub struct Catalog {
     /// The checks.
     pub checks: &'static [Kind<dyn Check>],
     /// The report formats.
-    pub reports: &'static [KindInfo],
+    pub reports: &'static [Kind<dyn Reporter>],
 }
 
 /// What a name stands for in a family.
@@ -96,7 +97,10 @@ pub enum Named {
 
 impl Catalog {
     /// The drivers, profiles and faults of this program, with these checks and report formats.
-    pub const fn new(checks: &'static [Kind<dyn Check>], reports: &'static [KindInfo]) -> Self {
+    pub const fn new(
+        checks: &'static [Kind<dyn Check>],
+        reports: &'static [Kind<dyn Reporter>],
+    ) -> Self {
         Self {
             drivers: DRIVERS,
             profiles: PROFILES,
@@ -113,7 +117,7 @@ impl Catalog {
             Family::Profile => self.profiles.iter().map(|kind| &kind.info).collect(),
             Family::Fault => self.faults.iter().map(|kind| &kind.info).collect(),
             Family::Check => self.checks.iter().map(|kind| &kind.info).collect(),
-            Family::Report => self.reports.iter().collect(),
+            Family::Report => self.reports.iter().map(|kind| &kind.info).collect(),
         }
     }
 

@@ -46,7 +46,9 @@ enum Command {
     /// List every driver, profile, fault, check and report format.
     List,
     /// Explain a key, a kind, a diagnostic code, or `exit-codes`.
-    #[command(after_help = "Examples:\n  mcpload explain kill\n  mcpload explain workload.recovery\n  mcpload explain exit-codes")]
+    #[command(
+        after_help = "Examples:\n  mcpload explain kill\n  mcpload explain workload.recovery\n  mcpload explain exit-codes"
+    )]
     Explain {
         /// The word.
         word: String,
@@ -106,7 +108,12 @@ struct RunArgs {
     #[arg(long, default_value_t = 20, requires = "url")]
     clients: u32,
     /// With --url: for how long.
-    #[arg(long = "for", value_name = "DURATION", default_value = "15s", requires = "url")]
+    #[arg(
+        long = "for",
+        value_name = "DURATION",
+        default_value = "15s",
+        requires = "url"
+    )]
     length: String,
     /// With --url: a tool to call although it is not marked read-only. Repeatable.
     #[arg(long, value_name = "TOOL", requires = "url")]
@@ -141,7 +148,9 @@ struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mcpload plan scenarios/quickstart.toml\n  mcpload plan scenarios/quickstart.toml --json | jq .faults")]
+#[command(
+    after_help = "Examples:\n  mcpload plan scenarios/quickstart.toml\n  mcpload plan scenarios/quickstart.toml --json | jq .faults"
+)]
 struct PlanArgs {
     /// The scenario.
     scenario: PathBuf,
@@ -153,7 +162,9 @@ struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mcpload init > scenario.toml\n  mcpload init --url http://127.0.0.1:8000/mcp > scenario.toml")]
+#[command(
+    after_help = "Examples:\n  mcpload init > scenario.toml\n  mcpload init --url http://127.0.0.1:8000/mcp > scenario.toml"
+)]
 struct InitArgs {
     /// Ask this server for its tools and write an operation for each.
     #[arg(long)]

@@ -11,8 +11,11 @@
 pub mod analysis;
 pub mod catalog;
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod diag;
+pub mod discover;
+pub mod engine;
 pub mod fault;
 pub mod fleet;
 pub mod judge;

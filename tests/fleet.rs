@@ -254,3 +254,23 @@ fn when_its_socket_closes_a_shim_ends_everything_and_leaves() {
     assert!(shim.wait().unwrap().success());
     assert!(!alive(orphan) && !alive(u32::try_from(pid).unwrap()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_hears_sigterm_and_may_end_by_itself() {
+    let program = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done";
+    let plan = plan(
+        &["sh", "-c", program],
+        Probe::LogLine("ready".to_owned()),
+        RestartPolicy::Always,
+        PATIENCE,
+    );
+    let mut bench = bench(&plan, 0x2005);
+    bench.fleet.bring_up().await.unwrap();
+    bench.fleet.take_down(false).await;
+    let told: Vec<Fact> = std::iter::from_fn(|| bench.facts.try_recv().ok()).collect();
+    let last = told.iter().rev().find_map(|(_, kind)| match kind {
+        EventKind::SlotExited { status, .. } => Some(status.as_str()),
+        _ => None,
+    });
+    assert_eq!(last, Some("exit 7"));
+}

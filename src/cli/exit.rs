@@ -81,7 +81,10 @@ impl Exit {
 
     /// The exit of this code, for what a stored verdict says.
     pub fn of_code(code: u8) -> Self {
-        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Internal)
+        Self::ALL
+            .into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Self::Internal)
     }
 }
 

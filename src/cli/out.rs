@@ -37,5 +37,9 @@ pub(super) fn color_on_stderr() -> bool {
 
 /// The columns of a report on standard output: those of the terminal, as `COLUMNS` says, else 120.
 pub(super) fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns >= 60).unwrap_or(120)
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .filter(|columns| *columns >= 60)
+        .unwrap_or(120)
 }

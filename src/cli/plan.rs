@@ -19,7 +19,7 @@ pub(super) fn plan(args: &PlanArgs) -> Exit {
             }
         }
     } else {
-        out::data(&preview::preview(&prepared.plan));
+        out::data(&preview::preview(&prepared.plan, prepare::open_files()));
     }
     Exit::Pass
 }

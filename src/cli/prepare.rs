@@ -27,18 +27,30 @@ pub(super) fn file(path: &Path, change: &ChangeArgs) -> Result<Prepared, Exit> {
         out::say(&format!("error: cannot read {}: {error}", path.display()));
         Exit::Usage
     })?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let directory = parent.canonicalize().unwrap_or_else(|_| parent.to_owned());
     text_from(path.display().to_string(), text, directory, change)
 }
 
 /// Compiles a scenario's text.
-pub(super) fn text_from(source: String, text: String, directory: PathBuf, change: &ChangeArgs) -> Result<Prepared, Exit> {
+pub(super) fn text_from(
+    source: String,
+    text: String,
+    directory: PathBuf,
+    change: &ChangeArgs,
+) -> Result<Prepared, Exit> {
     let mut set = change.set.clone();
     set.extend(change.seed.map(|seed| format!("seed={seed}")));
     set.extend(change.workers.map(|workers| format!("workers={workers}")));
     let env = |name: &str| std::env::var(name).ok();
-    let overrides = Overrides { set, variants: change.variant.clone(), env: &env };
+    let overrides = Overrides {
+        set,
+        variants: change.variant.clone(),
+        env: &env,
+    };
     let catalog = words::catalog();
     let host = Host {
         cores: cores(),
@@ -46,9 +58,15 @@ pub(super) fn text_from(source: String, text: String, directory: PathBuf, change
         // Kept within what TOML and JSON readers take for an exact number.
         seed: rand::rng().next_u64() >> 12,
     };
-    let plan = scenario::load(&source, &text, &overrides, &catalog).and_then(|loaded| compile::compile(&loaded, &catalog, &host));
+    let plan = scenario::load(&source, &text, &overrides, &catalog)
+        .and_then(|loaded| compile::compile(&loaded, &catalog, &host));
     match plan {
-        Ok(plan) => Ok(Prepared { plan, text, source, directory }),
+        Ok(plan) => Ok(Prepared {
+            plan,
+            text,
+            source,
+            directory,
+        }),
         Err(diagnostics) => {
             out::say(&diagnostics.render(out::color_on_stderr()));
             Err(Exit::Usage)
@@ -63,5 +81,6 @@ pub(super) fn cores() -> u32 {
 
 /// The limit of open files that every process of a run has.
 pub(super) fn open_files() -> u64 {
-    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
+    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
+        .map_or(1024, |(soft, _)| soft)
 }

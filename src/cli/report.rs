@@ -31,7 +31,10 @@ pub(super) fn render(run: &Path) -> Result<Report, Exit> {
     })?;
     replace(run, &files).map_err(|error| {
         out::error(&error);
-        out::say(&format!("  the report of {} could not be written", run.display()));
+        out::say(&format!(
+            "  the report of {} could not be written",
+            run.display()
+        ));
         Exit::Internal
     })?;
     Ok(report)
@@ -65,10 +68,18 @@ fn replace(run: &Path, files: &[(&'static str, Vec<u8>)]) -> io::Result<()> {
 /// Prints the report and says where the rest of it is.
 pub(super) fn conclude(report: &Report, run: &Path, on_inconclusive: OnInconclusive) -> Exit {
     out::data(&text::render(report, out::width(), out::color()));
-    out::say(&format!("report: {}", run.join(layout::REPORT).join("report.html").display()));
+    out::say(&format!(
+        "report: {}",
+        run.join(layout::REPORT).join("report.html").display()
+    ));
     let exit = Exit::of_code(report.verdict.exit);
-    if exit == Exit::Inconclusive && report.verdict.answer == Answer::Inconclusive && on_inconclusive == OnInconclusive::Warn {
-        out::say("WARNING: the verdict is inconclusive; exit code 0 because of --on-inconclusive warn");
+    if exit == Exit::Inconclusive
+        && report.verdict.answer == Answer::Inconclusive
+        && on_inconclusive == OnInconclusive::Warn
+    {
+        out::say(
+            "WARNING: the verdict is inconclusive; exit code 0 because of --on-inconclusive warn",
+        );
         return Exit::Pass;
     }
     exit

@@ -37,18 +37,32 @@ fn from_url(args: &RunArgs, url: &str) -> Result<Prepared, Exit> {
         out::say(&format!("error: {message}"));
         Exit::Usage
     };
-    let length = humantime::parse_duration(&args.length).map_err(|error| usage(format!("--for {}: {error}", args.length)))?;
-    args.rate.parse::<crate::model::Rate>().map_err(|error| usage(format!("--rate: {error}")))?;
+    let length = humantime::parse_duration(&args.length)
+        .map_err(|error| usage(format!("--for {}: {error}", args.length)))?;
+    args.rate
+        .parse::<crate::model::Rate>()
+        .map_err(|error| usage(format!("--rate: {error}")))?;
     let found = discover::blocking(url).map_err(|error| {
         out::error(&error);
         Exit::NotReady
     })?;
-    let (callable, left): (Vec<_>, Vec<_>) =
-        found.tools.into_iter().partition(|tool| tool.read_only || args.allow_tool.contains(&tool.name));
+    let (callable, left): (Vec<_>, Vec<_>) = found
+        .tools
+        .into_iter()
+        .partition(|tool| tool.read_only || args.allow_tool.contains(&tool.name));
     for tool in &left {
-        out::say(&format!("leaving out the tool {}: not marked read-only (--allow-tool {} calls it)", tool.name, tool.name));
+        out::say(&format!(
+            "leaving out the tool {}: not marked read-only (--allow-tool {} calls it)",
+            tool.name, tool.name
+        ));
     }
-    let load = scenario::UrlLoad { url, rate: &args.rate, clients: args.clients, length, protocol: found.protocol };
+    let load = scenario::UrlLoad {
+        url,
+        rate: &args.rate,
+        clients: args.clients,
+        length,
+        protocol: found.protocol,
+    };
     let text = scenario::from_url(&load, &callable);
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     prepare::text_from("--url".to_owned(), text, directory, &args.change)
@@ -62,13 +76,20 @@ fn play(args: &RunArgs, prepared: Prepared) -> Result<Exit, Exit> {
     let plan = prepared.plan;
     let unique: u16 = u16::try_from(rand::rng().next_u32() & 0xffff).unwrap_or_default();
     let started = jiff::Timestamp::now();
-    let path = args.out.clone().unwrap_or_else(|| default_directory(&plan.name, started, unique));
+    let path = args
+        .out
+        .clone()
+        .unwrap_or_else(|| default_directory(&plan.name, started, unique));
     let directory = RunDirectory::create(&path).map_err(|error| {
-        out::say(&format!("error: cannot create the run directory {}: {error}", path.display()));
+        out::say(&format!(
+            "error: cannot create the run directory {}: {error}",
+            path.display()
+        ));
         Exit::Usage
     })?;
     out::say(&opening(&plan, &path));
-    let binary = std::env::current_exe().map_err(|error| internal(format!("cannot find this program: {error}")))?;
+    let binary = std::env::current_exe()
+        .map_err(|error| internal(format!("cannot find this program: {error}")))?;
     let facts = RunFacts {
         format: FORMAT.to_owned(),
         name: plan.name.clone(),
@@ -80,8 +101,19 @@ fn play(args: &RunArgs, prepared: Prepared) -> Result<Exit, Exit> {
         host: host_facts(),
     };
     let on_inconclusive = args.on_inconclusive;
-    let job = Job { plan, directory, facts, scenario: prepared.text, scenario_dir: prepared.directory, binary, network: unique };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| internal(error.to_string()))?;
+    let job = Job {
+        plan,
+        directory,
+        facts,
+        scenario: prepared.text,
+        scenario_dir: prepared.directory,
+        binary,
+        network: unique,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| internal(error.to_string()))?;
     let mut screen = Screen::default();
     let ended = runtime.block_on(engine::execute(job, &mut |notice| screen.show(&notice)));
     screen.clear();
@@ -98,7 +130,10 @@ fn play(args: &RunArgs, prepared: Prepared) -> Result<Exit, Exit> {
 fn conclude(ended: Ended, path: &Path, on_inconclusive: super::OnInconclusive) -> Exit {
     let of_signal = ended.signal_exit.map(Exit::of_code);
     if ended.at_once {
-        out::say(&format!("left at once; `mcpload report {}` judges what there is", path.display()));
+        out::say(&format!(
+            "left at once; `mcpload report {}` judges what there is",
+            path.display()
+        ));
         return of_signal.unwrap_or(Exit::Interrupted);
     }
     let judged = match report::render(path) {
@@ -118,14 +153,28 @@ fn conclude(ended: Ended, path: &Path, on_inconclusive: super::OnInconclusive) -
 /// One line before the start: what will be done to whom.
 fn opening(plan: &Plan, path: &Path) -> String {
     let target = match &plan.fleet.endpoint {
-        EndpointPlan::Role { role, .. } => format!("{} slots, clients at {role}", plan.fleet.slots().count()),
+        EndpointPlan::Role { role, .. } => {
+            format!("{} slots, clients at {role}", plan.fleet.slots().count())
+        }
         EndpointPlan::Urls(urls) => urls.join(", "),
     };
     let clients: u32 = plan.workloads.iter().map(|workload| workload.clients).sum();
-    let tools: Vec<&str> =
-        plan.workloads.iter().flat_map(|workload| &workload.operations).map(|operation| operation.name.as_str()).collect();
-    let faults: Vec<&str> = plan.faults.iter().map(|fault| fault.name.as_str()).collect();
-    let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(", ") };
+    let tools: Vec<&str> = plan
+        .workloads
+        .iter()
+        .flat_map(|workload| &workload.operations)
+        .map(|operation| operation.name.as_str())
+        .collect();
+    let faults: Vec<&str> = plan
+        .faults
+        .iter()
+        .map(|fault| fault.name.as_str())
+        .collect();
+    let faults = if faults.is_empty() {
+        "none".to_owned()
+    } else {
+        faults.join(", ")
+    };
     format!(
         "{}: {target}; {clients} clients; {} s; operations {}; faults {faults}; seed {}\nrun directory: {}",
         plan.name,
@@ -137,7 +186,10 @@ fn opening(plan: &Plan, path: &Path) -> String {
 }
 
 fn default_directory(name: &str, started: jiff::Timestamp, unique: u16) -> PathBuf {
-    PathBuf::from("reports").join(format!("{name}-{}-{unique:04x}", started.strftime("%Y%m%dT%H%M%SZ")))
+    PathBuf::from("reports").join(format!(
+        "{name}-{}-{unique:04x}",
+        started.strftime("%Y%m%dT%H%M%SZ")
+    ))
 }
 
 /// Raises the soft limit of open files to the hard one, as every load tool must.
@@ -154,10 +206,16 @@ fn host_facts() -> HostFacts {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, key: &str| {
         let line = text.lines().find(|line| line.starts_with(key));
-        line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+        line.and_then(|line| line.split_once(':'))
+            .map(|(_, value)| value.trim().to_owned())
+            .unwrap_or_default()
     };
     let memory = field(&read("/proc/meminfo"), "MemTotal");
-    let kibibytes: u64 = memory.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let kibibytes: u64 = memory
+        .split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0);
     HostFacts {
         kernel: format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
         processor: field(&read("/proc/cpuinfo"), "model name"),
@@ -184,7 +242,11 @@ impl Screen {
                 out::say(line);
             }
             Notice::Figures(figures) if io::stderr().is_terminal() => {
-                let _ = write!(io::stderr().lock(), "\r\x1b[2K{}", Live::line(&stats(figures)));
+                let _ = write!(
+                    io::stderr().lock(),
+                    "\r\x1b[2K{}",
+                    Live::line(&stats(figures))
+                );
                 self.drawn = true;
             }
             Notice::Figures(figures) => {
@@ -202,7 +264,10 @@ impl Screen {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "operations of one second are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "operations of one second are far below 2^52"
+)]
 fn stats(figures: &Figures) -> LiveStats {
     LiveStats {
         phase: figures.phase.clone(),

@@ -21,7 +21,10 @@ pub(super) enum Serve {
 
 /// Serves until a signal asks to stop.
 pub(super) fn serve(serve: Serve) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };

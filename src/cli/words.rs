@@ -33,7 +33,9 @@ pub(super) fn explain(word: &str) -> Exit {
             Exit::Pass
         }
         None => {
-            out::say(&format!("error: there is no key, kind or code {word:?}; `mcpload list` shows the kinds"));
+            out::say(&format!(
+                "error: there is no key, kind or code {word:?}; `mcpload list` shows the kinds"
+            ));
             Exit::Usage
         }
     }
@@ -41,7 +43,11 @@ pub(super) fn explain(word: &str) -> Exit {
 
 /// Prints a JSON Schema.
 pub(super) fn schema(summary: bool) -> Exit {
-    let schema = if summary { report::schema::summary_schema() } else { scenario_schema::json_schema(&catalog()) };
+    let schema = if summary {
+        report::schema::summary_schema()
+    } else {
+        scenario_schema::json_schema(&catalog())
+    };
     match serde_json::to_string_pretty(&schema) {
         Ok(text) => {
             out::data(&format!("{text}\n"));

@@ -18,15 +18,16 @@ impl Conductor<'_> {
     pub(super) fn figures(&mut self, glance: Glance) {
         let plan = &self.job.plan;
         let at = Offset(glance.second.saturating_mul(1_000_000_000));
+        // Set-up and the winding down after the last phase are no load to be shown.
+        let Some(phase) = plan.phase_at(at) else {
+            return;
+        };
         let (slots_ready, slots) = self
             .fleet
             .as_ref()
             .map_or((0, 0), |fleet| fleet.readiness());
         let figures = Figures {
-            phase: plan
-                .phase_at(at)
-                .map(|phase| phase.name.clone())
-                .unwrap_or_default(),
+            phase: phase.name.clone(),
             elapsed: at.since(Offset::ZERO) + Duration::from_secs(1),
             total: plan.end().since(Offset::ZERO),
             rate: glance.ended,

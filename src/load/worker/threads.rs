@@ -37,7 +37,7 @@ pub(super) fn read(
             }
             decoder.push(chunk.get(..length).unwrap_or_default());
             loop {
-                match decoder.next::<ToWorker>() {
+                match decoder.next_message::<ToWorker>() {
                     Ok(Some(message)) => {
                         if inbox.blocking_send(message).is_err() {
                             return;
