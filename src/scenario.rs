@@ -13,13 +13,18 @@ use crate::diag::{Diagnostic, Diagnostics, Place, Source, Sources, codes, sugges
 use crate::registry::Field;
 
 mod environment;
+pub mod explain;
+pub mod init;
+pub mod keys;
 mod node;
 mod overlay;
 mod reader;
+pub mod schema;
 mod spans;
 pub mod tables;
 pub mod written;
 
+pub use init::from_url;
 pub(crate) use reader::parse_duration;
 pub use spans::Spans;
 pub use written::Scenario;

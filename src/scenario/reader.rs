@@ -17,6 +17,7 @@ use crate::registry::{Acts, Family, Field, KindInfo, Need, Ty};
 
 mod scalar;
 
+pub(super) use scalar::describe;
 pub(crate) use scalar::parse_duration;
 
 /// Reads one scenario.
@@ -156,7 +157,7 @@ impl<'a> Reader<'a> {
         if let Some(ty) = fitting.first() {
             return self.value(ty, node, path);
         }
-        let names: Vec<String> = forms.iter().map(scalar::describe).collect();
+        let names: Vec<String> = forms.iter().map(describe).collect();
         self.wrong_type(path, node, &names.join(", or "))
     }
 

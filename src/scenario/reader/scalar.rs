@@ -50,7 +50,7 @@ pub(super) const fn fits(ty: &Ty, form: &Form) -> bool {
 }
 
 /// The type in words: what was expected.
-pub(super) fn describe(ty: &Ty) -> String {
+pub(in crate::scenario) fn describe(ty: &Ty) -> String {
     match ty {
         Ty::Text => "a text".to_owned(),
         Ty::Name => "a name".to_owned(),
