@@ -13,14 +13,19 @@ use crate::diag::{Diagnostic, Diagnostics, Place, Source, Sources, codes, sugges
 use crate::registry::Field;
 
 mod environment;
+pub mod explain;
+pub mod init;
+pub mod keys;
 mod node;
 mod overlay;
 mod reader;
+pub mod schema;
 mod spans;
 pub mod tables;
 pub mod written;
 
-pub(crate) use reader::parse_duration;
+pub use init::from_url;
+pub(crate) use reader::{is_name, parse_duration};
 pub use spans::Spans;
 pub use written::Scenario;
 
@@ -83,7 +88,7 @@ pub fn load(
         return Err(Diagnostics::new(sources, wrong));
     }
     let mut root = node::parse_document(0, text, &mut wrong);
-    if !wrong.is_empty() {
+    if wrong.iter().any(|one| one.code == &codes::SYNTAX) {
         return Err(Diagnostics::new(sources, wrong));
     }
     overlay::normalise(&mut root);
@@ -101,6 +106,12 @@ pub fn load(
     environment::fill(&mut root, &sources, overrides.env, &mut wrong);
     let mut reader = reader::Reader::new(catalog);
     let value = reader.document(tables::TOP, &root);
+    // What is wrong already is not said again in other words.
+    reader.wrong.retain(|one| {
+        !wrong
+            .iter()
+            .any(|known: &Diagnostic| within(&known.place, &one.place))
+    });
     wrong.append(&mut reader.wrong);
     for variant in left {
         check_unused(&base, variant, catalog, &mut wrong);
@@ -124,6 +135,13 @@ pub fn load(
             Err(Diagnostics::new(sources, wrong))
         }
     }
+}
+
+/// Whether `inner` lies in `outer`.
+fn within(inner: &Place, outer: &Place) -> bool {
+    inner.source == outer.source
+        && outer.span.start <= inner.span.start
+        && inner.span.end <= outer.span.end
 }
 
 /// The canonical parameters of a kind of which nothing is written: its defaults.

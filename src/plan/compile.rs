@@ -61,6 +61,20 @@ impl Context<'_> {
             .push(Diagnostic::new(code, place, message, expected).hint(hint));
     }
 
+    /// Reports something at the key of `path`.
+    fn report_key(
+        &mut self,
+        code: &'static Code,
+        path: &str,
+        message: impl Into<String>,
+        expected: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        let place = self.spans.key_place(path);
+        self.wrong
+            .push(Diagnostic::new(code, place, message, expected).hint(hint));
+    }
+
     /// Notes that the value at `path` is a default that depends on the rest of the scenario.
     fn defaulted(&mut self, path: &str) {
         self.origins.insert(path.to_owned(), "default".to_owned());

@@ -119,15 +119,44 @@ pub(super) fn parse_value(
     start: usize,
     wrong: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
-    let value_text = text.get(start..)?;
-    // Leading blanks keep every span right with respect to the whole source.
-    let padded = format!("{}{value_text}", " ".repeat(start));
-    let (value, errors) = DeValue::parse_recoverable(&padded);
+    let rest = text.get(start..)?;
+    // The parser takes no blanks before a value.
+    let value_text = rest.trim_start();
+    let start = start + (rest.len() - value_text.len());
+    let (value, errors) = DeValue::parse_recoverable(value_text);
     if errors.is_empty() {
-        return Some(from_value(source, &value, 0, wrong));
+        let mut node = from_value(source, &value, 0, wrong);
+        shift(&mut node, start);
+        return Some(node);
     }
-    wrong.extend(errors.iter().map(|error| syntax(source, text, error)));
+    wrong.extend(errors.iter().map(|error| {
+        let mut one = syntax(source, value_text, error);
+        one.place = shifted(&one.place, start);
+        one
+    }));
     None
+}
+
+fn shifted(place: &Place, by: usize) -> Place {
+    Place {
+        source: place.source,
+        span: place.span.start + by..place.span.end + by,
+    }
+}
+
+/// Moves every place of the tree to the right.
+fn shift(node: &mut Node, by: usize) {
+    node.place = shifted(&node.place, by);
+    match &mut node.form {
+        Form::List(items) => items.iter_mut().for_each(|item| shift(item, by)),
+        Form::Table(entries) => {
+            for entry in entries {
+                entry.key_place = shifted(&entry.key_place, by);
+                shift(&mut entry.node, by);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn syntax(source: usize, text: &str, error: &toml::de::Error) -> Diagnostic {

@@ -4,10 +4,8 @@
 //! replaced. Every value that comes from an overlay is stamped with its origin.
 
 use super::node::{Entry, Form, Node, parse_value};
+use super::tables::STAND_ALONE;
 use crate::diag::{Diagnostic, Place, codes, suggest};
-
-/// The top-level tables that are lists of tables; a single `[workload]` is a list of one.
-const LISTS: [&str; 5] = ["workload", "phase", "fault", "slo", "check"];
 
 /// Turns a single table where a list of tables is meant into a list of one, so that every path has one form.
 pub(super) fn normalise(root: &mut Node) {
@@ -15,7 +13,7 @@ pub(super) fn normalise(root: &mut Node) {
         return;
     };
     for entry in entries {
-        if LISTS.contains(&entry.key.as_str()) && matches!(entry.node.form, Form::Table(_)) {
+        if STAND_ALONE.contains(&entry.key.as_str()) && matches!(entry.node.form, Form::Table(_)) {
             // The key is the better place to point at: the table itself may be spread over the text.
             let place = entry.key_place.clone();
             let outer = Node {

@@ -12,12 +12,13 @@ use super::node::{Entry, Form, Node, parse_value};
 use super::spans::Mark;
 use super::tables::{common, default_kind};
 use crate::catalog::{Catalog, Named};
-use crate::diag::{Code, Diagnostic, Place, codes, suggest};
+use crate::diag::{Code, Diagnostic, Place, closest, codes, suggest};
 use crate::registry::{Acts, Family, Field, KindInfo, Need, Ty};
 
 mod scalar;
 
-pub(crate) use scalar::parse_duration;
+pub(super) use scalar::describe;
+pub(crate) use scalar::{is_name, parse_duration};
 
 /// Reads one scenario.
 pub(super) struct Reader<'a> {
@@ -154,9 +155,18 @@ impl<'a> Reader<'a> {
             return Some(value);
         }
         if let Some(ty) = fitting.first() {
-            return self.value(ty, node, path);
+            let before = self.wrong.len();
+            let value = self.value(ty, node, path);
+            if let Some(one) = self.wrong.get_mut(before)
+                && one.code == &codes::UNKNOWN_WORD
+            {
+                // The word may have been meant as another form.
+                let names: Vec<String> = forms.iter().map(describe).collect();
+                one.expected = format!("expected {}", names.join(", or "));
+            }
+            return value;
         }
-        let names: Vec<String> = forms.iter().map(scalar::describe).collect();
+        let names: Vec<String> = forms.iter().map(describe).collect();
         self.wrong_type(path, node, &names.join(", or "))
     }
 
@@ -214,6 +224,7 @@ impl<'a> Reader<'a> {
         };
         let fields = || groups.iter().copied().flatten();
         let mut map = Map::new();
+        let mut meant = Vec::new();
         for entry in entries.iter().filter(|entry| tag != Some(&entry.key)) {
             match fields().find(|field| field.key == entry.key) {
                 Some(field) => {
@@ -227,6 +238,7 @@ impl<'a> Reader<'a> {
                 }
                 None => {
                     let keys = fields().map(|field| field.key).chain(tag);
+                    meant.extend(closest(&entry.key, keys.clone()));
                     self.report(
                         &codes::UNKNOWN_KEY,
                         &entry.key_place,
@@ -240,6 +252,8 @@ impl<'a> Reader<'a> {
         for field in fields().filter(|field| entries.iter().all(|entry| entry.key != field.key)) {
             match field.need {
                 Need::Optional => {}
+                // It is there, but misspelt, and that is reported.
+                Need::Required if meant.contains(&field.key) => {}
                 Need::Required => self.report(
                     &codes::MISSING_KEY,
                     &node.place,

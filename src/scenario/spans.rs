@@ -46,6 +46,14 @@ impl Spans {
         }
     }
 
+    /// The place of the key of `path`, or of its value where it has none.
+    pub fn key_place(&self, path: &str) -> Place {
+        match self.marks.get(path).and_then(|mark| mark.key.clone()) {
+            Some(key) => key,
+            None => self.place(path),
+        }
+    }
+
     /// The line of the value at `path`, from 1; 0 if it does not stand in the scenario file.
     pub fn line(&self, path: &str) -> u32 {
         let place = self.place(path);

@@ -17,6 +17,9 @@ mod workload;
 
 pub use top::TOP;
 
+/// The top-level lists of tables of which one may stand alone: `[workload]` for the only `[[workload]]`.
+pub const STAND_ALONE: [&str; 5] = ["workload", "phase", "fault", "slo", "check"];
+
 /// The fields that every kind of the family has.
 pub const fn common(family: Family) -> &'static [Field] {
     match family {

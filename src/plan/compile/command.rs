@@ -104,7 +104,9 @@ pub(super) fn complete(
 /// Whether all that the run deploys is the reference fleet, so that the contracts of its tools hold.
 pub(super) fn is_reference_fleet(fleet: &FleetPlan) -> bool {
     let mut slots = fleet.slots().peekable();
-    slots.peek().is_some() && slots.all(|(_, slot)| Reference::of(&slot.command).is_some())
+    // A role without a command is reported as that.
+    let ours = |command: &[String]| command.is_empty() || Reference::of(command).is_some();
+    slots.peek().is_some() && slots.all(|(_, slot)| ours(&slot.command))
 }
 
 #[cfg(test)]

@@ -58,13 +58,11 @@ pub(super) fn compile(
         };
         let path = format!("fault[{number}]");
         let targets = targets(context, fault, &path, fleet, seed, place);
-        let at = moments
-            .get(number)
-            .copied()
-            .flatten()
-            .unwrap_or(Offset::ZERO);
+        // A moment that is wrong is reported already, and equals no other.
+        let known = moments.get(number).copied().flatten();
+        let at = known.unwrap_or(Offset::ZERO);
         for slot in &targets {
-            let same = |other: &&FaultPlan| other.at == at && other.targets.contains(slot);
+            let same = |other: &&FaultPlan| known == Some(other.at) && other.targets.contains(slot);
             if let Some(other) = plans.iter().find(same) {
                 context.report(
                     &codes::CONFLICT,
@@ -130,15 +128,21 @@ fn moments(
         }
     }
     // What counts from another fault, as often as one more becomes known.
+    let anchors: Vec<Option<usize>> = parsed
+        .iter()
+        .map(
+            |moment| match moment.as_ref().map(|moment| &moment.anchor) {
+                Some(Anchor::Name(other) | Anchor::Begins(other)) => {
+                    names.iter().position(|(name, _)| name == other)
+                }
+                Some(Anchor::Healed(_)) | None => None,
+            },
+        )
+        .collect();
     loop {
         let mut changed = false;
         for (number, moment) in parsed.iter().enumerate() {
-            let Some(Anchor::Name(other) | Anchor::Begins(other)) =
-                moment.as_ref().map(|moment| &moment.anchor)
-            else {
-                continue;
-            };
-            let Some(from) = names.iter().position(|(name, _)| name == other) else {
+            let Some(from) = anchors.get(number).copied().flatten() else {
                 continue;
             };
             let known = done.get(from).copied().unwrap_or(false);

@@ -69,9 +69,13 @@ pub(super) fn compile(
 
 fn by_default(context: &mut Context<'_>, path: &str, ours: bool) -> Vec<OperationPlan> {
     if !ours {
-        context.report(
+        let place = ["workload", "fleet", "phase"]
+            .into_iter()
+            .find(|key| context.spans.given(key))
+            .map_or("", |key| if key == "workload" { path } else { key });
+        context.report_key(
             &codes::MISSING_KEY,
-            path,
+            place,
             "the workload does not say what its clients do",
             "expected `[[workload.operation]]`",
             format!(

@@ -14,7 +14,7 @@ use crate::registry::Spec;
 use crate::scenario::written::Phase;
 
 /// The most phases that are planned.
-const MOST: usize = 10_000;
+const MOST: usize = 1000;
 
 /// The name of workload number `number`.
 pub(super) fn workload_name(context: &Context<'_>, number: usize) -> String {
@@ -100,7 +100,7 @@ fn loads(
         ["loads"] => {
             for (name, spec) in phase.loads.iter().flatten() {
                 if !workloads.contains(name) {
-                    context.report(
+                    context.report_key(
                         &codes::UNKNOWN_WORKLOAD,
                         &format!("{path}.loads.{name}"),
                         format!("there is no workload `{name}`"),

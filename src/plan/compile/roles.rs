@@ -12,6 +12,7 @@ use crate::model::SlotId;
 use crate::plan::{
     Limits, Members, Probe, ReadyPlan, RestartPlan, RolePlan, Secret, SlotPlan, TextDuration,
 };
+use crate::scenario::is_name;
 use crate::scenario::written::{self, Role, TextOrSecret};
 
 /// The most slots of a fleet.
@@ -84,6 +85,34 @@ fn compile_one(
     sizes: &BTreeMap<&str, u32>,
 ) -> RolePlan {
     let path = format!("fleet.role.{name}");
+    if !is_name(name) {
+        // A slot's name is also that of its directory.
+        context.report_key(
+            &codes::BAD_VALUE,
+            &path,
+            format!("`{}` is no name of a role", name.escape_debug()),
+            "expected a letter, then letters, digits, `-`, `_` or `.`, at most 64 in all",
+            None,
+        );
+    }
+    let own = role
+        .slot
+        .iter()
+        .map(|(slot, own)| (format!("{path}.slot.{slot}"), &own.env));
+    for (path, env) in own.chain([(path.clone(), &role.env)]) {
+        for key in env
+            .keys()
+            .filter(|key| key.is_empty() || key.contains(['=', '\0']))
+        {
+            context.report_key(
+                &codes::BAD_VALUE,
+                &format!("{path}.env.{key}"),
+                "this is no name of an environment variable",
+                "expected no `=`, and not nothing",
+                None,
+            );
+        }
+    }
     let base = command::complete(name, role.command.as_deref(), &role.args);
     if base.as_ref().is_none_or(Vec::is_empty) {
         context.report(
@@ -100,7 +129,7 @@ fn compile_one(
         .collect();
     for known in role.slot.keys() {
         if slots.iter().all(|slot| slot.as_str() != known) {
-            context.report(
+            context.report_key(
                 &codes::UNKNOWN_SLOT,
                 &format!("{path}.slot.{known}"),
                 format!("the role `{name}` has no slot `{known}`"),

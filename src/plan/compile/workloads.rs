@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::phases::workload_name;
 use super::{Context, operations};
-use crate::diag::{codes, suggest};
+use crate::diag::{Diagnostic, codes, suggest};
 use crate::load::{Model, Profile, profiles::PROFILES};
 use crate::model::ProtocolVersion;
 use crate::plan::{FleetPlan, HeaderValue, PhasePlan, RecoveryPlan, WorkloadPlan};
@@ -171,26 +171,36 @@ fn protocols(
     };
     let mut versions = Vec::new();
     let before = context.wrong.len();
+    let mixed = matches!(workload.protocol, Protocol::Mix(_));
     for (name, weight, path) in written {
+        let place = if mixed {
+            context.spans.key_place(&path)
+        } else {
+            context.spans.place(&path)
+        };
         match name.parse::<ProtocolVersion>() {
             Ok(version) if SPOKEN.contains(&version) => versions.push((version, weight)),
-            Ok(version) => context.report(
-                &codes::NOT_YET,
-                &path,
-                format!("clients do not speak {version} yet"),
-                "not yet",
-                "this version speaks 2025-11-25 and 2026-07-28".to_owned(),
+            Ok(version) => context.wrong.push(
+                Diagnostic::new(
+                    &codes::NOT_YET,
+                    place,
+                    format!("clients do not speak {version} yet"),
+                    "not yet",
+                )
+                .hint("this version speaks 2025-11-25 and 2026-07-28".to_owned()),
             ),
-            Err(message) => context.report(
-                &codes::UNKNOWN_WORD,
-                &path,
-                message,
-                "expected a protocol version",
-                suggest(
+            Err(message) => context.wrong.push(
+                Diagnostic::new(
+                    &codes::UNKNOWN_WORD,
+                    place,
+                    message,
+                    "expected a protocol version",
+                )
+                .hint(suggest(
                     &name,
                     "version",
                     ProtocolVersion::ALL.map(ProtocolVersion::name),
-                ),
+                )),
             ),
         }
     }
@@ -238,7 +248,7 @@ fn headers(
             "transfer-encoding",
         ];
         if http::HeaderName::try_from(name.as_str()).is_err() {
-            context.report(
+            context.report_key(
                 &codes::BAD_VALUE,
                 &path,
                 format!("`{}` is no name of a header", name.escape_debug()),
@@ -246,7 +256,7 @@ fn headers(
                 None,
             );
         } else if reserved.contains(&name.to_ascii_lowercase().as_str()) {
-            context.report(
+            context.report_key(
                 &codes::BAD_VALUE,
                 &path,
                 format!("the header `{name}` belongs to mcpload"),

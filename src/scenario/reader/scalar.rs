@@ -50,7 +50,7 @@ pub(super) const fn fits(ty: &Ty, form: &Form) -> bool {
 }
 
 /// The type in words: what was expected.
-pub(super) fn describe(ty: &Ty) -> String {
+pub(in crate::scenario) fn describe(ty: &Ty) -> String {
     match ty {
         Ty::Text => "a text".to_owned(),
         Ty::Name => "a name".to_owned(),
@@ -165,12 +165,17 @@ fn from_text(ty: &Ty, text: &str) -> Result<Value, Wrong> {
     }
 }
 
-fn name(text: &str) -> Result<Value, Wrong> {
-    let good = text.starts_with(|first: char| first.is_ascii_alphabetic())
+/// Whether the text is a name: `Ty::Name`.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text
             .chars()
-            .all(|one| one.is_ascii_alphanumeric() || "-_.".contains(one));
-    if good && text.len() <= 64 {
+            .all(|one| one.is_ascii_alphanumeric() || "-_.".contains(one))
+}
+
+fn name(text: &str) -> Result<Value, Wrong> {
+    if is_name(text) {
         return Ok(json!(text));
     }
     Err(Wrong::new(

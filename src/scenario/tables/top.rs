@@ -50,7 +50,7 @@ pub const TOP: &[Field] = &[
         Ty::List(&Ty::Table(workload::WORKLOAD)),
         Need::Default("[{}]"),
         "populations of clients and what they do; `[workload]` for the only one",
-        "{ clients = 100 }",
+        "[{ clients = 100 }]",
     ),
     field(
         "phase",
