@@ -302,7 +302,11 @@ fn role_slots<'a>(plan: &'a Plan, fault: &'a FaultPlan) -> impl Iterator<Item = 
     plan.fleet
         .roles
         .iter()
-        .filter(|role| role.slots.iter().any(|slot| fault.targets.contains(&slot.id)))
+        .filter(|role| {
+            role.slots
+                .iter()
+                .any(|slot| fault.targets.contains(&slot.id))
+        })
         .flat_map(|role| role.slots.iter().map(|slot| slot.id.as_str()))
 }
 

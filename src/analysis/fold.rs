@@ -83,7 +83,8 @@ impl<'a> Fold<'a> {
     /// Adds a sample.
     pub fn sample(&mut self, row: SampleRow) {
         let phase = self.plan.phase_at(row.at);
-        self.slots.sample(row, phase.is_some_and(|phase| phase.measure));
+        self.slots
+            .sample(row, phase.is_some_and(|phase| phase.measure));
     }
 
     /// Adds a Call.

@@ -160,7 +160,9 @@ impl Latencies {
         wanted: impl Fn(&Label<'_>) -> bool,
     ) -> Quantiles {
         let of = |asked: Measure| {
-            self.merged(|tag| Label::of(tag).is_some_and(|(of, label)| of == asked && wanted(&label)))
+            self.merged(|tag| {
+                Label::of(tag).is_some_and(|(of, label)| of == asked && wanted(&label))
+            })
         };
         let bad = match measure {
             Measure::Response => of(Measure::ResponseBad).samples() + shed,
@@ -181,7 +183,11 @@ impl Latencies {
     /// The percentiles of each second that has any, in order.
     pub fn seconds(&self) -> BTreeMap<i64, SecondLatency> {
         let mut seconds = self.closed.clone();
-        seconds.extend(self.open.iter().map(|(second, open)| (*second, open.close())));
+        seconds.extend(
+            self.open
+                .iter()
+                .map(|(second, open)| (*second, open.close())),
+        );
         seconds
     }
 
@@ -248,7 +254,11 @@ mod tests {
     #[test]
     fn what_did_not_end_ok_ranks_above_everything() {
         let mut latencies = Latencies::default();
-        latencies.add(&interval(Measure::Response, 3, vec![(1_000, 90), (2_000, 5)]));
+        latencies.add(&interval(
+            Measure::Response,
+            3,
+            vec![(1_000, 90), (2_000, 5)],
+        ));
         latencies.add(&interval(Measure::ResponseBad, 3, vec![(500, 4)]));
         let all = latencies.label(Measure::Response, 1, |label| label.phase == "chaos");
         assert_eq!((all.samples, all.bad), (100, 5));

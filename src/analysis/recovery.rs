@@ -98,7 +98,9 @@ pub fn decide(question: &Question<'_>) -> Recovery {
     let seconds = question.bins.before().as_secs_f64();
     let goodput = real(baseline.good) / seconds.max(1e-9);
     let tolerance = question.tolerance.max(2.0 * bad_ratio + 0.005).min(1.0);
-    let rate = question.rate.unwrap_or_else(|| real(samples) / seconds.max(1e-9));
+    let rate = question
+        .rate
+        .unwrap_or_else(|| real(samples) / seconds.max(1e-9));
     let least = Duration::try_from_secs_f64(wilson_least(tolerance) / rate.max(1e-9));
     let hold = question.hold.max(least.unwrap_or(Duration::MAX));
     let mut recovery = Recovery {
@@ -106,7 +108,9 @@ pub fn decide(question: &Question<'_>) -> Recovery {
         baseline_samples: samples,
         baseline_goodput: if seconds > 0.0 { goodput } else { 0.0 },
         tolerance,
-        resolution_ns: nanos(width.max(Duration::try_from_secs_f64(1.0 / rate.max(1e-9)).unwrap_or(width))),
+        resolution_ns: nanos(
+            width.max(Duration::try_from_secs_f64(1.0 / rate.max(1e-9)).unwrap_or(width)),
+        ),
         hold_ns: nanos(hold),
         onset: None,
         service: Reached::Unknown,
@@ -146,8 +150,11 @@ impl Measured<'_> {
         let onset = self.after.iter().position(|bin| self.starts(bin));
         recovery.onset = onset.map(|number| self.start(number));
         let served = self.first(onset.unwrap_or(0), |window| self.is_served(window));
-        let fast = served
-            .and_then(|from| self.first(from, |window| self.is_served(window) && self.is_fast(window)));
+        let fast = served.and_then(|from| {
+            self.first(from, |window| {
+                self.is_served(window) && self.is_fast(window)
+            })
+        });
         recovery.service = match (onset, served) {
             (None, _) => Reached::NoImpact,
             (Some(_), Some(number)) => Reached::After(self.since_effect(self.start(number))),
@@ -173,8 +180,14 @@ impl Measured<'_> {
 
     /// Whether the impact shows in this bin: more bad ones than the baseline has, significantly.
     fn starts(&self, bin: &Bin) -> bool {
-        let more = real(bin.bad) * real(self.baseline.total()) > real(self.baseline.bad) * real(bin.total());
-        more && fisher(bin.bad, bin.total(), self.baseline.bad, self.baseline.total()) < SIGNIFICANT
+        let more = real(bin.bad) * real(self.baseline.total())
+            > real(self.baseline.bad) * real(bin.total());
+        more && fisher(
+            bin.bad,
+            bin.total(),
+            self.baseline.bad,
+            self.baseline.total(),
+        ) < SIGNIFICANT
     }
 
     /// Whether users are not served in this bin.

@@ -94,7 +94,8 @@ impl SessionFold {
                 continue;
             };
             impact.lost += 1;
-            let later = (*workload, *client, session.saturating_add(1))..=(*workload, *client, u32::MAX);
+            let later =
+                (*workload, *client, session.saturating_add(1))..=(*workload, *client, u32::MAX);
             let replaced = self
                 .lives
                 .range(later)

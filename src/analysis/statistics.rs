@@ -136,8 +136,7 @@ pub fn fisher(bad: u64, samples: u64, other_bad: u64, other_samples: u64) -> f64
     let total = choose(all, all_bad);
     let mut sum = 0.0;
     for hits in bad..=most {
-        let term =
-            (choose(samples, hits) + choose(other_samples, all_bad - hits) - total).exp();
+        let term = (choose(samples, hits) + choose(other_samples, all_bad - hits) - total).exp();
         sum += term;
         // Beyond the mode the terms fall faster than geometrically.
         if term < sum * 1e-15 {
@@ -254,7 +253,10 @@ mod tests {
             if let Ok(pass) = u64::try_from(pass) {
                 assert!(passes(pass), "{allowed} {samples}");
             }
-            assert!(!passes(u64::try_from(pass + 1).unwrap()), "{allowed} {samples}");
+            assert!(
+                !passes(u64::try_from(pass + 1).unwrap()),
+                "{allowed} {samples}"
+            );
             assert!(fails(fail) && !fails(fail - 1), "{allowed} {samples}");
         }
     }

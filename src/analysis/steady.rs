@@ -34,7 +34,9 @@ impl SteadyGate {
         let (good, total) = self
             .seconds
             .range(end.saturating_sub(length)..end)
-            .fold((0, 0), |sum, (_, counts)| (sum.0 + counts.0, sum.1 + counts.1));
+            .fold((0, 0), |sum, (_, counts)| {
+                (sum.0 + counts.0, sum.1 + counts.1)
+            });
         #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
         let steady = total > 0 && good as f64 >= plan.share.ratio() * total as f64;
         SteadyStats {

@@ -104,7 +104,10 @@ fn own_lateness(phase: &PhaseStats, complete: bool, reasons: &mut Vec<(Trust, St
         };
         if trust != Trust::Valid {
             let (found, limit) = (humane(p99), limit(trust));
-            reasons.push((trust, format!("the generator's lag p99 is {found}, above {limit}")));
+            reasons.push((
+                trust,
+                format!("the generator's lag p99 is {found}, above {limit}"),
+            ));
         }
     }
     let (shed, due) = (phase.tally.shed, phase.tally.due);
@@ -116,7 +119,8 @@ fn own_lateness(phase: &PhaseStats, complete: bool, reasons: &mut Vec<(Trust, St
             Trust::Degraded
         };
         let percent = share * 100.0;
-        let words = format!("{shed} of {due} operations ({percent:.1} %) were shed by the generator");
+        let words =
+            format!("{shed} of {due} operations ({percent:.1} %) were shed by the generator");
         reasons.push((trust, words));
     }
     let taken = due.saturating_sub(shed);
@@ -125,7 +129,9 @@ fn own_lateness(phase: &PhaseStats, complete: bool, reasons: &mut Vec<(Trust, St
         && real(taken) < LEAST_TAKEN * real(intended)
     {
         let percent = real(taken) / real(intended) * 100.0;
-        let words = format!("only {taken} of {intended} intended operations ({percent:.1} %) were released");
+        let words = format!(
+            "only {taken} of {intended} intended operations ({percent:.1} %) were released"
+        );
         reasons.push((Trust::Invalid, words));
     }
 }

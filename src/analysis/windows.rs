@@ -79,13 +79,15 @@ pub fn load_of(phase: &PhasePlan) -> (String, bool) {
     let words: Vec<String> = phase
         .loads
         .iter()
-        .map(|(workload, spec)| match build(PROFILES, Family::Profile, spec) {
-            Ok(profile) => {
-                closed |= profile.model() != Model::Open;
-                format!("{workload}: {}", profile.describe())
-            }
-            Err(_) => format!("{workload}: {}", spec.kind),
-        })
+        .map(
+            |(workload, spec)| match build(PROFILES, Family::Profile, spec) {
+                Ok(profile) => {
+                    closed |= profile.model() != Model::Open;
+                    format!("{workload}: {}", profile.describe())
+                }
+                Err(_) => format!("{workload}: {}", spec.kind),
+            },
+        )
         .collect();
     if words.is_empty() {
         return ("none".to_owned(), closed);

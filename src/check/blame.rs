@@ -22,7 +22,9 @@ pub(super) fn name_slot(stats: &ObjectiveStats, analysis: &Analysis, headline: &
         *headline = format!("{slot}: {headline}; {part} of the bad ones were served by {slot}");
     } else if let Some((slot, down)) = missing(stats, analysis) {
         let down = percent(down);
-        *headline = format!("{slot}: {headline}; nobody served most of the bad ones, and {slot} was down for {down} of the window");
+        *headline = format!(
+            "{slot}: {headline}; nobody served most of the bad ones, and {slot} was down for {down} of the window"
+        );
     }
 }
 

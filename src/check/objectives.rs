@@ -7,8 +7,8 @@ use super::blame;
 use super::words::{count, percent, plural, ratio};
 use super::{Answer, Category, Dependence, Finding, phases_in};
 use crate::analysis::statistics::{lower_bound, samples_needed, upper_bound};
-use crate::analysis::{Analysis, ObjectiveStats};
 use crate::analysis::windows::fault_of;
+use crate::analysis::{Analysis, ObjectiveStats};
 use crate::model::time::humane;
 use crate::plan::{Counted, Promise};
 
@@ -71,7 +71,11 @@ struct Judged {
 fn judge(stats: &ObjectiveStats, analysis: &Analysis) -> Judged {
     if stats.samples == 0 {
         let reason = match (stats.span, fault_of(&stats.window)) {
-            (None, Some(fault)) => format!("`{}` does not exist: {}", stats.window, absence(analysis, fault)),
+            (None, Some(fault)) => format!(
+                "`{}` does not exist: {}",
+                stats.window,
+                absence(analysis, fault)
+            ),
             _ => format!("nothing was due in `{}`", stats.window),
         };
         return Judged {
@@ -179,7 +183,8 @@ fn judge_throughput(stats: &ObjectiveStats, analysis: &Analysis, share: f64) -> 
         count(whole)
     )];
     if stats.intended.is_none() {
-        evidence.push("the load has no schedule for these operations: of those that began".to_owned());
+        evidence
+            .push("the load has no schedule for these operations: of those that began".to_owned());
     }
     evidence.extend(blame::classes(stats));
     evidence.extend(blame::slots(stats));

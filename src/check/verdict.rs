@@ -133,11 +133,11 @@ pub fn verdict(findings: &[Finding], analysis: &Analysis) -> Verdict {
             headline: not_ready(analysis),
         };
     }
-    if let Some(finding) = failed(Category::Objective) {
-        return fail(OBJECTIVE, finding, findings);
-    }
     if let Some(finding) = failed(Category::Resilience) {
         return fail(RESILIENCE, finding, findings);
+    }
+    if let Some(finding) = failed(Category::Objective) {
+        return fail(OBJECTIVE, finding, findings);
     }
     if let Some(headline) = inconclusive(findings, analysis) {
         return Verdict {
@@ -151,7 +151,9 @@ pub fn verdict(findings: &[Finding], analysis: &Analysis) -> Verdict {
         .filter(|finding| finding.category != Category::Validity)
         .count();
     let headline = match promises {
-        0 => "nothing was promised, so nothing was broken; the run is a valid measurement".to_owned(),
+        0 => {
+            "nothing was promised, so nothing was broken; the run is a valid measurement".to_owned()
+        }
         1 => "the promise was kept".to_owned(),
         number => format!("all {number} promises were kept"),
     };

@@ -83,7 +83,8 @@ impl History {
             let found = found.to_owned();
             return Err(OpenError::Version { path, found });
         }
-        let run = serde_json::from_value(facts).map_err(|source| OpenError::Form { path, source })?;
+        let run =
+            serde_json::from_value(facts).map_err(|source| OpenError::Form { path, source })?;
         let plan = document(&directory.join(layout::PLAN))?;
         let mut damage = Vec::new();
         let events = events(&directory.join(layout::EVENTS), &mut damage);
@@ -151,7 +152,10 @@ fn events(path: &Path, damage: &mut Vec<String>) -> Vec<Event> {
     let mut line = Vec::new();
     let mut number = 0_u64;
     // WholeLines turns every read error into an end with a note, so that an error cannot come from here.
-    while whole.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+    while whole
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|read| read > 0)
+    {
         number += 1;
         match serde_json::from_slice(&line) {
             Ok(event) => events.push(event),

@@ -26,9 +26,14 @@ impl Measured<'_> {
             return (Reached::Unknown, "no slot of the role is known".to_owned());
         }
         let end = self.question.until;
-        let down = slots.iter().find(|slot| !is_ready(slot, |life| life.ready_at(before(end))));
+        let down = slots
+            .iter()
+            .find(|slot| !is_ready(slot, |life| life.ready_at(before(end))));
         if let Some(slot) = down {
-            return (Reached::NotWithin(self.since_effect(end)), absence(slot, self.since_effect(end)));
+            return (
+                Reached::NotWithin(self.since_effect(end)),
+                absence(slot, self.since_effect(end)),
+            );
         }
         let after = Self::sum(&self.after);
         if (0..slots.len()).all(|place| after.served(place) == 0) {
@@ -91,7 +96,11 @@ impl Measured<'_> {
     fn idle(&self, window: &Bin) -> Option<String> {
         let slots = self.question.slots;
         let count = u64::try_from(slots.len()).unwrap_or(u64::MAX);
-        let free = |bin: &Bin| (0..slots.len()).map(|place| bin.served_free(place)).sum::<u64>();
+        let free = |bin: &Bin| {
+            (0..slots.len())
+                .map(|place| bin.served_free(place))
+                .sum::<u64>()
+        };
         let (now, before) = (free(window), free(&self.baseline));
         let enough = LEAST_CALLS.saturating_mul(count);
         if now < enough {

@@ -35,7 +35,10 @@ impl GeneratorLag {
             let headline = format!("no arrival was released, so no lag was measured, {promised}");
             return (Answer::Inconclusive, headline);
         };
-        let headline = format!("mcpload's own lag p99 is {} in `{phase}`, {promised}", nanos(lag));
+        let headline = format!(
+            "mcpload's own lag p99 is {} in `{phase}`, {promised}",
+            nanos(lag)
+        );
         if Duration::from_nanos(lag) <= self.max {
             (Answer::Pass, headline)
         } else {

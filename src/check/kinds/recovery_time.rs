@@ -190,9 +190,7 @@ impl Check for RecoveryTime {
             name: plan.name.clone(),
             kind: plan.spec.kind.clone(),
             category: Category::Resilience,
-            answer: fault.map_or(Answer::Inconclusive, |fault| {
-                self.answer(self.of.of(fault))
-            }),
+            answer: fault.map_or(Answer::Inconclusive, |fault| self.answer(self.of.of(fault))),
             headline: fault.map_or_else(
                 || format!("there is no fault {name:?} to recover from"),
                 |fault| self.headline(fault, analysis),

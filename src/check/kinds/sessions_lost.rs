@@ -94,7 +94,10 @@ impl SessionsLost {
         (answer, headline)
     }
 
-    #[expect(clippy::unused_self, reason = "it answers for the second of two parameters")]
+    #[expect(
+        clippy::unused_self,
+        reason = "it answers for the second of two parameters"
+    )]
     fn settled(&self, seen: &Seen, within: Duration) -> (Answer, String) {
         let promised = format!("promised within {}", humane(within));
         let missing = seen.lost.saturating_sub(seen.re_established);
@@ -105,7 +108,10 @@ impl SessionsLost {
             ),
             _ if missing > 0 => (
                 Answer::Fail,
-                format!("{} never re-established, {promised}", plural(missing, "session")),
+                format!(
+                    "{} never re-established, {promised}",
+                    plural(missing, "session")
+                ),
             ),
             Some(last) => (
                 if last <= within {
@@ -113,7 +119,10 @@ impl SessionsLost {
                 } else {
                     Answer::Fail
                 },
-                format!("the last was re-established after {}, {promised}", humane(last)),
+                format!(
+                    "the last was re-established after {}, {promised}",
+                    humane(last)
+                ),
             ),
             None => (Answer::Inconclusive, "none was re-established".to_owned()),
         }

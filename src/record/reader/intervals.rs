@@ -46,7 +46,11 @@ impl Intervals {
 
     /// What was wrong with the file, known once its end was read.
     pub fn damage(&self) -> Option<String> {
-        let torn = || self.lines.as_ref().and_then(|lines| lines.get_ref().damage());
+        let torn = || {
+            self.lines
+                .as_ref()
+                .and_then(|lines| lines.get_ref().damage())
+        };
         self.damage.clone().or_else(|| torn().map(str::to_owned))
     }
 }
@@ -97,9 +101,14 @@ fn interval(line: &str, payload: &mut Deserializer) -> Result<Interval, String> 
     if !(-1e9..=1e9).contains(&start) {
         return Err(format!("its start {start} is out of range"));
     }
-    #[expect(clippy::cast_possible_truncation, reason = "in range, as was just seen")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "in range, as was just seen"
+    )]
     let second = start.floor() as i64;
-    let bytes = STANDARD.decode(encoded).map_err(|error| error.to_string())?;
+    let bytes = STANDARD
+        .decode(encoded)
+        .map_err(|error| error.to_string())?;
     let histogram: Histogram<u64> = payload
         .deserialize(&mut bytes.as_slice())
         .map_err(|error| error.to_string())?;

@@ -64,7 +64,11 @@ impl<T: DeserializeOwned> Rows<T> {
 
     /// What was wrong with the file, known once its end was read.
     pub fn damage(&self) -> Option<String> {
-        let torn = || self.table.as_ref().and_then(|table| table.get_ref().damage());
+        let torn = || {
+            self.table
+                .as_ref()
+                .and_then(|table| table.get_ref().damage())
+        };
         self.damage.clone().or_else(|| torn().map(str::to_owned))
     }
 }
