@@ -204,18 +204,15 @@ impl Built {
                 proof: "reaped".to_owned(),
             },
         ));
-        let healed = match kill.back {
-            Some(back) => {
-                let instance = server(2, 2);
-                events.push(event(KILL + back, EventKind::SlotReady { instance }));
-                KILL + back
-            }
-            None => {
-                let reason = "restart policy is none".to_owned();
-                let slot = SlotId::new("server", 2);
-                events.push(event(KILL, EventKind::SlotAbandoned { slot, reason }));
-                Offset(KILL.0 + 3 * MS)
-            }
+        let healed = if let Some(back) = kill.back {
+            let instance = server(2, 2);
+            events.push(event(KILL + back, EventKind::SlotReady { instance }));
+            KILL + back
+        } else {
+            let reason = "restart policy is none".to_owned();
+            let slot = SlotId::new("server", 2);
+            events.push(event(KILL, EventKind::SlotAbandoned { slot, reason }));
+            Offset(KILL.0 + 3 * MS)
         };
         events.push(event(
             healed,
@@ -258,7 +255,7 @@ impl Built {
             if due < KILL + kill.outage {
                 return call(k, due, took, Class::Connect, "");
             }
-            let other = if k % 2 == 0 {
+            let other = if k.is_multiple_of(2) {
                 "server-1#1"
             } else {
                 "server-3#1"
@@ -429,7 +426,9 @@ impl Built {
 /// Rows in zstd frames: the header in the first, then a hundred rows each.
 fn compressed<T: serde::Serialize>(rows: &[T]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(vec![]);
-    rows.iter().for_each(|row| writer.serialize(row).unwrap());
+    for row in rows {
+        writer.serialize(row).unwrap();
+    }
     let text = writer.into_inner().unwrap();
     let mut out = Vec::new();
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();

@@ -1,3 +1,5 @@
+//! Tests of the whole right half on synthetic runs with known answers. Not pure: they write run directories.
+
 use std::time::Duration;
 
 use super::built::{Built, END, KILL, Kill, MS, call, session};
@@ -183,7 +185,7 @@ fn a_slow_slot_is_named_with_exact_counts() {
 #[test]
 fn a_dead_slot_is_named_where_nobody_served_the_errors() {
     let kill = Kill {
-        outage: Duration::from_secs(60),
+        outage: Duration::from_mins(1),
         back: None,
     };
     let report = judged(&Built::new(kill));
@@ -401,6 +403,34 @@ fn the_same_directory_gives_the_same_report() {
     assert_eq!(once, text(judge(directory.path()).unwrap()));
     let read: Report = serde_json::from_str(&once).unwrap();
     assert_eq!(text(read), once);
+}
+
+#[test]
+fn the_steady_gate_is_replayed_from_the_counts() {
+    let mut run = Built::new(HEALTHY);
+    let asked = |steady, good| crate::model::Event {
+        at: KILL,
+        kind: EventKind::SteadyState {
+            steady,
+            good,
+            total: 600,
+            needed_ratio: 0.9,
+        },
+    };
+    run.events.insert(0, asked(true, 600));
+    let report = judged(&run);
+    assert!(
+        report.analysis.damage.is_empty(),
+        "{:?}",
+        report.analysis.damage
+    );
+    assert_eq!(report.analysis.steady.unwrap().good, 600);
+    run.events[0] = asked(false, 0);
+    let report = judged(&run);
+    assert_eq!(
+        report.analysis.damage,
+        ["the steady-state gate saw 0 of 600 ok while running, and 600 of 600 ok in counts.csv"]
+    );
 }
 
 #[test]

@@ -1,3 +1,7 @@
+//! Tests of recovery on hand-made bins.
+//!
+//! Pure.
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);

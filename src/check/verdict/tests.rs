@@ -1,3 +1,5 @@
+//! Tests of the merge of findings. Not pure: the analysis beside them is of a run directory.
+
 use proptest::prelude::*;
 
 use super::*;

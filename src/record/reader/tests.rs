@@ -1,3 +1,5 @@
+//! Tests of reading back, whole and torn. Not pure.
+
 use std::fs;
 use std::time::Duration;
 
