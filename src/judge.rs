@@ -70,4 +70,6 @@ fn analyse(history: &History) -> Analysis {
 }
 
 #[cfg(test)]
+pub(crate) mod built;
+#[cfg(test)]
 mod tests;

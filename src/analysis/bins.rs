@@ -119,7 +119,7 @@ pub struct Bins {
     origin: Offset,
     span: Window,
     width: i64,
-    bins: BTreeMap<i64, Bin>,
+    filled: BTreeMap<i64, Bin>,
 }
 
 impl Bins {
@@ -129,7 +129,7 @@ impl Bins {
             origin,
             span,
             width: Offset::from_duration(width).nanos().max(1),
-            bins: BTreeMap::new(),
+            filled: BTreeMap::new(),
         }
     }
 
@@ -138,7 +138,7 @@ impl Bins {
         let number = self.number(at);
         self.span
             .contains(at)
-            .then(|| self.bins.entry(number).or_default())
+            .then(|| self.filled.entry(number).or_default())
     }
 
     /// The number of the bin that holds `at`.
@@ -174,13 +174,13 @@ impl Bins {
 
     /// The bins with something in them before the origin.
     pub fn baseline(&self) -> impl Iterator<Item = &Bin> {
-        self.bins.range(..0).map(|(_, bin)| bin)
+        self.filled.range(..0).map(|(_, bin)| bin)
     }
 
     /// The bins with something in them that start in `[from, to)`.
     pub fn between(&self, from: Offset, to: Offset) -> impl Iterator<Item = (i64, &Bin)> {
         let first = self.number(from);
-        self.bins
+        self.filled
             .range(first..)
             .map(|(number, bin)| (*number, bin))
             .take_while(move |(number, _)| self.start(*number) < to)
@@ -189,7 +189,7 @@ impl Bins {
     /// The bins 0 to `count - 1`, empty ones included.
     pub fn from_origin(&self, count: usize) -> Vec<Bin> {
         let mut bins = vec![Bin::default(); count];
-        for (number, bin) in self.bins.range(0..) {
+        for (number, bin) in self.filled.range(0..) {
             let place = usize::try_from(*number).unwrap_or(usize::MAX);
             if let Some(slot) = bins.get_mut(place) {
                 slot.clone_from(bin);

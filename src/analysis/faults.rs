@@ -18,9 +18,9 @@ use crate::model::{Call, InstanceId, Offset, Outcome, Window};
 use crate::plan::{Counted, FaultPlan, Plan, Promise};
 
 /// The longest baseline.
-const BASELINE: Duration = Duration::from_secs(60);
+const BASELINE: Duration = Duration::from_mins(1);
 /// The longest that recovery is observed.
-const OBSERVED: Duration = Duration::from_secs(30 * 60);
+const OBSERVED: Duration = Duration::from_mins(30);
 /// The tolerated share of bad operations if no objective says one.
 const DEFAULT_TOLERANCE: f64 = 0.01;
 

@@ -14,6 +14,7 @@ use super::objectives::ObjectiveFold;
 use super::series::SeriesFold;
 use super::sessions::SessionFold;
 use super::slots::SlotFold;
+use super::steady::SteadyGate;
 use super::timeline::Timeline;
 use super::trust::{self, Circumstances};
 use super::{Analysis, OperationStats, PhaseStats, Tally, windows};
@@ -31,6 +32,7 @@ pub struct Fold<'a> {
     timeline: Timeline,
     names: SlotNames,
     counts: Counts,
+    gate: SteadyGate,
     latencies: Latencies,
     objectives: ObjectiveFold,
     faults: FaultFold,
@@ -55,6 +57,7 @@ impl<'a> Fold<'a> {
             timeline,
             names,
             counts: Counts::default(),
+            gate: SteadyGate::default(),
             latencies: Latencies::default(),
             sessions: SessionFold::default(),
             slots: SlotFold::default(),
@@ -67,6 +70,9 @@ impl<'a> Fold<'a> {
 
     /// Adds a row of counters.
     pub fn count(&mut self, row: CountRow) {
+        let bad = row.operations_fail + row.operations_info + row.shed;
+        let ok = row.operations_ok;
+        self.gate.observe(row.second, ok, ok + bad);
         self.counts.observe(row);
     }
 
@@ -150,6 +156,7 @@ impl<'a> Fold<'a> {
                 .any(|known| known.measured && known.name == phase)
         };
         let mut damage = damage;
+        damage.extend(self.replayed());
         if self.latencies.late() > 0 {
             let late = self.latencies.late();
             damage.push(format!("{late} histograms came too late for the time line"));
@@ -184,6 +191,21 @@ impl<'a> Fold<'a> {
             troubles: self.timeline.troubles,
             phases,
         }
+    }
+
+    /// What is wrong with the decision of the steady-state gate, if the stored counts lead to another.
+    fn replayed(&self) -> Option<String> {
+        let live = self.timeline.steady?;
+        let again = self.gate.decide(&self.plan.steady, live.at);
+        let words = |stats: super::SteadyStats| format!("{} of {} ok", stats.good, stats.total);
+        (live.steady != again.steady).then(|| {
+            format!(
+                "the steady-state gate saw {} while running, and {} in {}",
+                words(live),
+                words(again),
+                crate::record::layout::COUNTS
+            )
+        })
     }
 
     fn phases(&self) -> Vec<PhaseStats> {

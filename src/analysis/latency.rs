@@ -56,15 +56,15 @@ impl Distribution {
                 }
             }
         }
-        let [p50_ns, p90_ns, p95_ns, p99_ns, p999_ns] = values;
+        let [half, most, nearly, hundredth, thousandth] = values;
         Quantiles {
             samples,
             bad,
-            p50_ns,
-            p90_ns,
-            p95_ns,
-            p99_ns,
-            p999_ns,
+            p50_ns: half,
+            p90_ns: most,
+            p95_ns: nearly,
+            p99_ns: hundredth,
+            p999_ns: thousandth,
             max_ns: self.counts.last_key_value().map(|(value, _)| *value),
         }
     }

@@ -39,8 +39,8 @@ pub struct SessionImpact {
     pub settled: Option<Offset>,
 }
 
-fn earlier(one: Option<Offset>, at: Offset) -> Option<Offset> {
-    Some(one.map_or(at, |one| one.min(at)))
+fn note(earliest: &mut Option<Offset>, at: Offset) {
+    *earliest = Some(earliest.map_or(at, |known| known.min(at)));
 }
 
 impl SessionFold {
@@ -58,20 +58,20 @@ impl SessionFold {
         match row.transition {
             Transition::Born => {
                 self.stats.born += 1;
-                life.began = earlier(life.began, row.at);
+                note(&mut life.began, row.at);
             }
             Transition::ReEstablished => {
                 self.stats.re_established += 1;
-                life.began = earlier(life.began, row.at);
+                note(&mut life.began, row.at);
                 life.replaces = true;
             }
             Transition::Lost => {
                 self.stats.lost += 1;
-                life.lost = earlier(life.lost, row.at);
+                note(&mut life.lost, row.at);
             }
             Transition::Closed => {
                 self.stats.closed += 1;
-                life.closed = earlier(life.closed, row.at);
+                note(&mut life.closed, row.at);
             }
             Transition::Failed => self.stats.failed += 1,
         }
@@ -155,7 +155,9 @@ mod tests {
         for _ in 0..rows.len() {
             rows.rotate_left(1);
             let mut fold = SessionFold::default();
-            rows.iter().for_each(|row| fold.observe(row));
+            for row in &rows {
+                fold.observe(row);
+            }
             assert_eq!(fold.impact(Offset(10), Offset(50)), expected);
             assert_eq!((fold.stats().born, fold.stats().lost), (5, 4));
         }

@@ -53,23 +53,24 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
         (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
     let tiny = 1e-300;
     let away = |value: f64| if value.abs() < tiny { tiny } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
-    let mut fraction = d;
-    let mut m = 1.0;
-    while m < 10_000.0 {
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / away(1.0 + even * d);
-        c = away(1.0 + even / c);
-        fraction *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / away(1.0 + odd * d);
-        c = away(1.0 + odd / c);
-        fraction *= d * c;
-        if (d * c - 1.0).abs() < 1e-14 {
+    let mut upper = 1.0;
+    let mut lower = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
+    let mut fraction = lower;
+    let mut step = 1.0;
+    while step < 10_000.0 {
+        let place = a + 2.0 * step;
+        let even = step * (b - step) * x / ((place - 1.0) * place);
+        lower = 1.0 / away(1.0 + even * lower);
+        upper = away(1.0 + even / upper);
+        fraction *= lower * upper;
+        let odd = -(a + step) * (a + b + step) * x / (place * (place + 1.0));
+        lower = 1.0 / away(1.0 + odd * lower);
+        upper = away(1.0 + odd / upper);
+        fraction *= lower * upper;
+        if (lower * upper - 1.0).abs() < 1e-14 {
             break;
         }
-        m += 1.0;
+        step += 1.0;
     }
     front * fraction
 }

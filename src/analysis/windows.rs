@@ -13,7 +13,7 @@ use crate::registry::{Family, build};
 pub fn resolve(plan: &Plan, timeline: &Timeline, window: &WindowRef) -> Vec<Window> {
     let measured = || plan.phases.iter().filter(|phase| phase.measure);
     let first = measured().next().map(|phase| phase.window.start);
-    let last = measured().last().map(|phase| phase.window.end);
+    let last = measured().next_back().map(|phase| phase.window.end);
     let span = |start: Option<Offset>, end: Option<Offset>| match (start, end) {
         (Some(start), Some(end)) if start < end => vec![Window::new(start, end)],
         _ => Vec::new(),

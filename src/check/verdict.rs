@@ -133,11 +133,11 @@ pub fn verdict(findings: &[Finding], analysis: &Analysis) -> Verdict {
             headline: not_ready(analysis),
         };
     }
-    if let Some(finding) = failed(Category::Objective) {
-        return fail(OBJECTIVE, finding, findings);
-    }
     if let Some(finding) = failed(Category::Resilience) {
         return fail(RESILIENCE, finding, findings);
+    }
+    if let Some(finding) = failed(Category::Objective) {
+        return fail(OBJECTIVE, finding, findings);
     }
     if let Some(headline) = inconclusive(findings, analysis) {
         return Verdict {

@@ -2,7 +2,7 @@
 //!
 //! Not pure: it reads files, lazily where they are long. Invariant: once `run.json` and `plan.json` are whole, nothing that
 //! was cut off anywhere makes reading fail; what is torn is left out and said in a damage note. Where to look next:
-//! [`rows`] for the tables, [`intervals`] for the histograms, `crate::judge` for who reads them.
+//! [`Rows`] for the tables, [`Intervals`] for the histograms, `crate::judge` for who reads them.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -47,9 +47,9 @@ impl Measured<'_> {
         let width = self.question.bins.width();
         let least = LEAST_WINDOW.as_nanos().div_ceil(width.as_nanos().max(1));
         let least = usize::try_from(least).unwrap_or(1).clamp(1, self.hold);
-        let last = self.after.len().saturating_sub(least);
+        let final_start = self.after.len().saturating_sub(least);
         let mut missing = String::new();
-        for start in from..=last {
+        for start in from..=final_start {
             let bins = self.hold.min(self.after.len() - start);
             match self.lacks(start, bins) {
                 None if start == 0 && no_impact => return (Reached::NoImpact, String::new()),
@@ -63,7 +63,7 @@ impl Measured<'_> {
         if missing.is_empty() {
             "too little was observed after the fault".clone_into(&mut missing);
         }
-        let refuted = self.since_effect(self.start(last.max(from)));
+        let refuted = self.since_effect(self.start(final_start.max(from)));
         (Reached::NotWithin(refuted), missing)
     }
 

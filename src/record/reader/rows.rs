@@ -18,7 +18,7 @@ pub struct Rows<T> {
     headers: csv::StringRecord,
     record: csv::StringRecord,
     damage: Option<String>,
-    rows: PhantomData<T>,
+    of: PhantomData<T>,
 }
 
 impl<T: DeserializeOwned> Rows<T> {
@@ -46,7 +46,7 @@ impl<T: DeserializeOwned> Rows<T> {
             headers: csv::StringRecord::new(),
             record: csv::StringRecord::new(),
             damage: None,
-            rows: PhantomData,
+            of: PhantomData,
         };
         match File::open(directory.join(name)).and_then(wrap) {
             Ok(source) => {
