@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::model::Offset;
 
 mod client;
+mod closed;
 mod crew;
 pub mod draw;
 pub mod frames;

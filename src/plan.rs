@@ -76,12 +76,24 @@ impl Plan {
 
     /// The longest that an operation can last after its due time: waiting for its client, then all of its steps.
     pub fn longest_operation(&self) -> Duration {
-        let operations = self
-            .workloads
-            .iter()
-            .flat_map(|workload| &workload.operations);
+        let operations = self.workloads.iter().flat_map(|workload| {
+            let operations = workload.operations.iter();
+            operations.map(move |operation| (workload, operation))
+        });
+        // Each step has the timeout for itself; with a retry its session is replaced (two requests) and it is sent again.
+        let requests = |workload: &WorkloadPlan| {
+            workload
+                .recovery
+                .retries
+                .saturating_mul(3)
+                .saturating_add(1)
+        };
         operations
-            .map(|operation| operation.timeout * 2 + operation.think_total())
+            .map(|(workload, operation)| {
+                let steps = u32::try_from(operation.steps.len()).unwrap_or(u32::MAX);
+                let calls = steps.saturating_mul(requests(workload)).saturating_add(1);
+                operation.timeout.saturating_mul(calls) + operation.think_total()
+            })
             .max()
             .unwrap_or_default()
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use rand_chacha::ChaCha8Rng;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::draw::Traits;
@@ -47,7 +48,7 @@ pub(crate) struct Shared {
 }
 
 /// One operation that is to be carried out.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Job {
     /// The number of the arrival.
     pub(crate) arrival: u64,
@@ -61,6 +62,8 @@ pub(crate) struct Job {
     pub(crate) taken: i64,
     /// The draws of its arguments.
     pub(crate) generator: ChaCha8Rng,
+    /// Told, or dropped, when the operation has ended.
+    pub(crate) ended: Option<oneshot::Sender<()>>,
 }
 
 /// Where a Call belongs.
@@ -172,8 +175,16 @@ impl Client {
 
     /// Carries out an operation to its end.
     pub(crate) async fn carry_out(&mut self, mut job: Job) {
+        self.work(&mut job).await;
+        if let Some(ended) = job.ended {
+            // Nobody may be listening any more.
+            let _ = ended.send(());
+        }
+    }
+
+    async fn work(&mut self, job: &mut Job) {
         let table = Arc::clone(&self.shared.table);
-        let first = Place::first_of(&job);
+        let first = Place::first_of(job);
         let Some(operation) = workload(&table, self.workload)
             .and_then(|workload| workload.operations.get(job.operation as usize))
         else {

@@ -129,17 +129,6 @@ impl Crew {
         }
     }
 
-    /// Carries out one operation on an idle client and waits for its end; `false` if the client is busy or not here.
-    pub(crate) async fn act(&self, workload: u32, client: u32, job: Job) -> bool {
-        let idle = self
-            .with_slot(workload, client, |slot| slot.client.take())
-            .flatten();
-        let Some(mut idle) = idle else { return false };
-        idle.carry_out(job).await;
-        self.put_back(workload, client, idle);
-        true
-    }
-
     async fn keep_busy(
         self: Rc<Self>,
         workload: u32,

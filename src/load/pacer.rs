@@ -175,6 +175,7 @@ impl<'a> Pacer<'a> {
                     due,
                     taken,
                     generator,
+                    ended: None,
                 };
                 self.crew.give(stream.workload, client, job);
             }

@@ -19,6 +19,7 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Shared;
+use super::closed::Closed;
 use super::crew::Crew;
 use super::frames::{Assignment, Failed, FromWorker, Hello, ToWorker};
 use super::pacer::{Pacer, Stretch, stretches};
@@ -191,7 +192,9 @@ async fn drive(
     let stretches = stretches(&assignment.plan).map_err(WorkerError::Profile)?;
     let shared = share(*assignment, &conductor.outbox, returned)?;
     let crew = Crew::new(&shared);
+    let closed = Closed::start(&shared, &stretches).map_err(WorkerError::Start)?;
     let mut run = Run {
+        closed,
         conductor,
         course: Course::Planned,
         shared,
@@ -243,6 +246,8 @@ struct Run {
     course: Course,
     shared: Rc<Shared>,
     crew: Rc<Crew>,
+    /// The users of closed load, if there are any.
+    closed: Option<Closed>,
     timer: Timer,
 }
 
@@ -305,6 +310,8 @@ impl Run {
             self.shared.recorder.borrow_mut().roll(now);
             let over = now >= plan_end && pacer.next_due().is_none();
             if patience.is_none() && (over || self.course != Course::Planned) {
+                // Ends the attack; no user acts any more.
+                self.closed = None;
                 patience = Some(now.saturating_add(nanos(longest)));
             }
             let is_idle = self.shared.recorder.borrow().in_flight() == 0;
@@ -324,6 +331,7 @@ impl Run {
                 message = self.conductor.inbox.recv() => {
                     self.course = self.course.after(message.as_ref());
                 }
+                () = Closed::next(&mut self.closed, &self.shared, &self.crew, clock, stretches) => {}
                 slept = self.timer.until(next) => slept?,
             }
         }

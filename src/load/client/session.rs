@@ -192,7 +192,9 @@ impl Client {
         let Some(session) = self.session.clone() else {
             return;
         };
-        if session.lost || session.id.is_none() {
+        let plan = self.shared.table.plan.workloads.get(self.workload as usize);
+        let wanted = plan.is_some_and(|plan| plan.goodbye);
+        if !wanted || session.lost || session.id.is_none() {
             return;
         }
         let ready = Ready {
