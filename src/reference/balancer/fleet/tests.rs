@@ -1,3 +1,5 @@
+//! Members that come, go, fail and return, under a clock that the tests turn.
+
 use super::super::policy::POLICIES;
 use super::*;
 
