@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::model::ProtocolVersion;
+use crate::scenario::init::ToolInfo;
 
 /// What a server offers.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,20 +17,7 @@ pub struct Found {
     /// The version to speak to it.
     pub protocol: ProtocolVersion,
     /// Its tools, in its order.
-    pub tools: Vec<Tool>,
-}
-
-/// A tool as the server describes it. Hostile text: escape before use.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tool {
-    /// Its name.
-    pub name: String,
-    /// What the server says of it.
-    pub description: String,
-    /// Whether the server marks it as read-only (`readOnlyHint`, and no `destructiveHint`).
-    pub read_only: bool,
-    /// The JSON Schema of its arguments.
-    pub input_schema: Value,
+    pub tools: Vec<ToolInfo>,
 }
 
 /// Why a server could not be asked.
@@ -145,7 +133,7 @@ impl Asker<'_> {
             .map(drop)
     }
 
-    async fn tools(&mut self) -> Result<Vec<Tool>, DiscoverError> {
+    async fn tools(&mut self) -> Result<Vec<ToolInfo>, DiscoverError> {
         let mut tools = Vec::new();
         let mut params = json!({});
         for _ in 0..MAX_PAGES {
@@ -258,13 +246,13 @@ impl Asker<'_> {
     }
 }
 
-fn tool(value: &Value) -> Option<Tool> {
+fn tool(value: &Value) -> Option<ToolInfo> {
     let hint = |name: &str| {
         value
             .pointer(&format!("/annotations/{name}"))
             .and_then(Value::as_bool)
     };
-    Some(Tool {
+    Some(ToolInfo {
         name: value.get("name")?.as_str()?.to_owned(),
         description: value
             .get("description")

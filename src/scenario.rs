@@ -24,7 +24,6 @@ mod spans;
 pub mod tables;
 pub mod written;
 
-pub use init::from_url;
 pub(crate) use reader::{is_name, parse_duration};
 pub use spans::Spans;
 pub use written::Scenario;

@@ -1,5 +1,6 @@
 //! `mcpload run`: the left half, then the right half on the directory just written.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,13 @@ use super::prepare::{self, Prepared};
 use super::{RunArgs, out, report};
 use crate::discover;
 use crate::engine::{self, Ended, Figures, Job, Notice};
+use crate::model::Rate;
 use crate::model::event::Ending;
-use crate::plan::{EndpointPlan, FORMAT, Plan};
+use crate::plan::{EndpointPlan, FORMAT, Method, Plan};
 use crate::record::rows::{HostFacts, RunFacts};
 use crate::record::writer::RunDirectory;
 use crate::report::live::{Live, LiveStats};
-use crate::scenario;
+use crate::scenario::init::{self, Existing, ToolInfo};
 
 /// Plays a scenario and judges it.
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -39,31 +41,23 @@ fn from_url(args: &RunArgs, url: &str) -> Result<Prepared, Exit> {
     };
     let length = humantime::parse_duration(&args.length)
         .map_err(|error| usage(format!("--for {}: {error}", args.length)))?;
-    args.rate
-        .parse::<crate::model::Rate>()
+    let rate: Rate = args
+        .rate
+        .parse()
         .map_err(|error| usage(format!("--rate: {error}")))?;
     let found = discover::blocking(url).map_err(|error| {
         out::error(&error);
         Exit::NotReady
     })?;
-    let (callable, left): (Vec<_>, Vec<_>) = found
-        .tools
-        .into_iter()
-        .partition(|tool| tool.read_only || args.allow_tool.contains(&tool.name));
-    for tool in &left {
-        out::say(&format!(
-            "leaving out the tool {}: not marked read-only (--allow-tool {} calls it)",
-            tool.name, tool.name
-        ));
-    }
-    let load = scenario::UrlLoad {
+    let existing = Existing {
         url,
-        rate: &args.rate,
-        clients: args.clients,
+        protocol: Some(found.protocol),
+        rate,
+        clients: Some(args.clients),
         length,
-        protocol: found.protocol,
+        allow: &args.allow_tool,
     };
-    let text = scenario::from_url(&load, &callable);
+    let text = init::for_existing(&existing, &found.tools);
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     prepare::text_from("--url".to_owned(), text, directory, &args.change)
 }
@@ -74,6 +68,7 @@ fn play(args: &RunArgs, prepared: Prepared) -> Result<Exit, Exit> {
         Exit::Internal
     };
     let plan = prepared.plan;
+    guard(&plan)?;
     let unique: u16 = u16::try_from(rand::rng().next_u32() & 0xffff).unwrap_or_default();
     let started = jiff::Timestamp::now();
     let path = args
@@ -148,6 +143,56 @@ fn conclude(ended: Ended, path: &Path, on_inconclusive: super::OnInconclusive) -
         Ending::Interrupted if judged == Exit::NotHealed => judged,
         Ending::Interrupted => of_signal.unwrap_or(Exit::Interrupted),
     }
+}
+
+/// Refuses to call a tool of a fleet outside that is not marked read-only and not named in `allow_tools`.
+fn guard(plan: &Plan) -> Result<(), Exit> {
+    let EndpointPlan::Urls(urls) = &plan.fleet.endpoint else {
+        return Ok(());
+    };
+    let steps = plan
+        .workloads
+        .iter()
+        .flat_map(|workload| &workload.operations)
+        .flat_map(|operation| &operation.steps);
+    let called: BTreeSet<&str> = steps
+        .filter(|step| step.method == Method::ToolsCall)
+        .map(|step| step.target.as_str())
+        .collect();
+    let (Some(url), false) = (urls.first(), called.is_empty()) else {
+        return Ok(());
+    };
+    let found = discover::blocking(url).map_err(|error| {
+        out::error(&error);
+        Exit::NotReady
+    })?;
+    let allowed = plan
+        .fleet
+        .driver
+        .with
+        .get("allow_tools")
+        .and_then(serde_json::Value::as_array);
+    let allowed =
+        |name: &str| allowed.is_some_and(|names| names.iter().any(|allowed| allowed == name));
+    let marked = |name: &str| {
+        found
+            .tools
+            .iter()
+            .any(|tool: &ToolInfo| tool.name == name && tool.read_only)
+    };
+    let refused: Vec<&str> = called
+        .into_iter()
+        .filter(|name| !allowed(name) && !marked(name))
+        .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    out::say(&format!(
+        "error: {url} does not mark as read-only: {}",
+        refused.join(", ")
+    ));
+    out::say("  hint: if they may be called under load, name them in `allow_tools` of [fleet]");
+    Err(Exit::Usage)
 }
 
 /// One line before the start: what will be done to whom.

@@ -27,18 +27,17 @@ pub(super) fn explain(word: &str) -> Exit {
         }
         return Exit::Pass;
     }
-    match words::explain(&catalog(), word) {
-        Some(text) => {
-            out::data(&text);
-            Exit::Pass
-        }
-        None => {
-            out::say(&format!(
-                "error: there is no key, kind or code {word:?}; `mcpload list` shows the kinds"
-            ));
-            Exit::Usage
-        }
+    if let Some(text) = words::explain(&catalog(), word) {
+        out::data(&text);
+        return Exit::Pass;
     }
+    out::say(&format!(
+        "error: there is no key, kind or code {word:?}; `mcpload list` shows the kinds"
+    ));
+    if let Some(near) = words::near(&catalog(), word) {
+        out::say(&format!("  hint: did you mean {near}?"));
+    }
+    Exit::Usage
 }
 
 /// Prints a JSON Schema.

@@ -80,9 +80,7 @@ pub async fn execute(
     };
     conductor.run(network).await;
     if let Some(fleet) = fleet {
-        fleet
-            .take_down(conductor.at_once || conductor.how == Ending::Failed)
-            .await;
+        conductor.take_down(&fleet).await;
     }
     conductor.finish()
 }
@@ -141,6 +139,26 @@ struct Conductor<'a> {
 }
 
 impl Conductor<'_> {
+    /// Takes the fleet down, its instances' grace periods included; a second signal cuts them short.
+    async fn take_down(&mut self, fleet: &ProcessFleet) {
+        let mut hard = self.at_once || self.how == Ending::Failed;
+        loop {
+            let down = fleet.take_down(hard);
+            tokio::pin!(down);
+            hard = loop {
+                tokio::select! {
+                    () = &mut down => return,
+                    Some(fact) = self.told.recv() => self.fact(fact),
+                    (name, code) = self.signals.next() => {
+                        self.at_once = self.stop.is_some();
+                        self.interrupted(name, code);
+                        break self.at_once;
+                    }
+                }
+            };
+        }
+    }
+
     async fn run(&mut self, network: Network) {
         if !self.bring_up().await {
             return;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::model::Rate;
+use crate::model::{ProtocolVersion, Rate};
 
 mod sample;
 
@@ -36,26 +36,37 @@ pub const fn template() -> &'static str {
     include_str!("init/template.toml")
 }
 
-/// A scenario for a server that already runs: an operation for each tool, those not marked read-only commented out.
-pub fn from_tools(url: &str, tools: &[ToolInfo]) -> String {
-    let rate = Rate::per_second(20).ok();
-    generate(url, rate, None, Duration::from_secs(30), tools)
+/// A server or fleet that already runs, and what is to be done with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Existing<'a> {
+    /// Its endpoint.
+    pub url: &'a str,
+    /// The version to speak to it, if it was asked.
+    pub protocol: Option<ProtocolVersion>,
+    /// How many operations arrive.
+    pub rate: Rate,
+    /// How many clients there are; as many as the scenario's default if it is left out.
+    pub clients: Option<u32>,
+    /// For how long.
+    pub length: Duration,
+    /// Tools that may be called although they are not marked read-only.
+    pub allow: &'a [String],
 }
 
-/// The scenario of `mcpload run --url`: one phase; every client lists the tools.
-pub fn from_url(url: &str, rate: Rate, clients: Option<u32>, duration: Duration) -> String {
-    generate(url, Some(rate), clients, duration, &[])
-}
+/// The most load that a fleet outside gets without a word, operations a second: the default of `max_rate`.
+const MODEST: f64 = 100.0;
 
-/// A scenario for a server that already runs. Without read-only tools its clients list the tools.
-pub fn generate(
-    url: &str,
-    rate: Option<Rate>,
-    clients: Option<u32>,
-    duration: Duration,
-    tools: &[ToolInfo],
-) -> String {
-    let rate_text = rate.map_or_else(|| "20/s".to_owned(), |rate| rate.to_string());
+/// A scenario for a server that already runs: an operation for each tool, those that are neither marked read-only nor allowed
+/// commented out. Without any its clients list the tools.
+pub fn for_existing(existing: &Existing<'_>, tools: &[ToolInfo]) -> String {
+    let Existing {
+        url,
+        protocol,
+        rate,
+        clients,
+        length,
+        allow,
+    } = *existing;
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write!(
@@ -68,22 +79,43 @@ pub fn generate(
          endpoint = {{ url = {} }}\n",
         quoted(url)
     );
-    text.push_str("# max_rate = \"100/s\"                     # the most load that it may get\n");
-    text.push_str("# allow_tools = []                       # tools that may be called although they change something\n\n");
+    let mark = if rate.as_per_second() > MODEST {
+        ""
+    } else {
+        "# "
+    };
+    let most = if mark.is_empty() {
+        rate.to_string()
+    } else {
+        "100/s".to_owned()
+    };
+    let _ = writeln!(
+        text,
+        "{mark}max_rate = \"{most}\"   # the most load that it may get"
+    );
+    let mark = if allow.is_empty() { "# " } else { "" };
+    let names: Vec<String> = allow.iter().map(|name| quoted(name)).collect();
+    let _ = writeln!(
+        text,
+        "{mark}allow_tools = [{}]   # tools that may be called although they are not marked read-only\n",
+        names.join(", ")
+    );
     text.push_str("[workload]\n");
     if let Some(clients) = clients {
         let _ = writeln!(text, "clients = {clients}");
     }
+    if let Some(protocol) = protocol {
+        let _ = writeln!(text, "protocol = \"{protocol}\"");
+    }
     text.push('\n');
-    operations(&mut text, tools);
+    operations(&mut text, tools, allow);
     let _ = write!(
         text,
-        "[[phase]]\nname = \"load\"\nduration = {}\nrate = \"{rate_text}\"\n",
-        quoted(&humantime::format_duration(duration).to_string())
+        "[[phase]]\nname = \"load\"\nduration = {}\nrate = \"{rate}\"\n",
+        quoted(&humantime::format_duration(length).to_string())
     );
-    let samples = rate.map_or(0, |rate| rate.count_in(duration));
     // As strict as the number of samples can show: 299 for 1 %, 59 for 5 %.
-    let under = match samples {
+    let under = match rate.count_in(length) {
         299.. => Some("1%"),
         59.. => Some("5%"),
         _ => None,
@@ -97,7 +129,8 @@ pub fn generate(
     text
 }
 
-fn operations(text: &mut String, tools: &[ToolInfo]) {
+fn operations(text: &mut String, tools: &[ToolInfo], allow: &[String]) {
+    let called = |tool: &ToolInfo| tool.read_only || allow.contains(&tool.name);
     let mut names = BTreeSet::new();
     for tool in tools.iter().take(MOST_TOOLS) {
         let name = unique_name(&tool.name, &mut names);
@@ -115,7 +148,7 @@ fn operations(text: &mut String, tools: &[ToolInfo]) {
         if !comment.is_empty() {
             let _ = writeln!(text, "# {comment}");
         }
-        if tool.read_only {
+        if called(tool) {
             text.push_str(&lines);
         } else {
             text.push_str(
@@ -130,7 +163,7 @@ fn operations(text: &mut String, tools: &[ToolInfo]) {
     if tools.len() > MOST_TOOLS {
         let _ = writeln!(text, "# and {} more tools\n", tools.len() - MOST_TOOLS);
     }
-    if !tools.iter().take(MOST_TOOLS).any(|tool| tool.read_only) {
+    if !tools.iter().take(MOST_TOOLS).any(called) {
         text.push_str("[[workload.operation]]\ncall = \"tools/list\"\n\n");
     }
 }

@@ -83,7 +83,7 @@ impl Worker {
     /// The next message; `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<FromWorker> {
         loop {
-            if let Some(message) = self.decoder.next().unwrap() {
+            if let Some(message) = self.decoder.next_message().unwrap() {
                 return Some(message);
             }
             let mut chunk = [0; 65536];

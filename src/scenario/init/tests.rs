@@ -34,6 +34,29 @@ fn tool(name: &str, read_only: bool, input_schema: Value) -> ToolInfo {
     }
 }
 
+fn existing() -> Existing<'static> {
+    Existing {
+        url: "http://127.0.0.1:1/mcp",
+        protocol: None,
+        rate: "20/s".parse().unwrap(),
+        clients: None,
+        length: Duration::from_secs(30),
+        allow: &[],
+    }
+}
+
+#[test]
+fn a_tool_that_is_allowed_is_called_and_a_rate_that_is_asked_for_is_allowed() {
+    let allow = ["delete".to_owned()];
+    let made = Existing {
+        rate: "500/s".parse().unwrap(),
+        allow: &allow,
+        ..existing()
+    };
+    let plan = plan(&for_existing(&made, &[tool("delete", false, json!({}))]));
+    assert_eq!(plan.workloads[0].operations[0].name, "delete");
+}
+
 #[test]
 fn the_template_compiles() {
     assert_eq!(plan(template()).faults.len(), 1);
@@ -43,11 +66,15 @@ fn the_template_compiles() {
 fn a_scenario_from_a_url_compiles_and_promises_what_its_samples_can_show() {
     let made = |rate: &str, seconds| {
         let rate = rate.parse().unwrap();
-        plan(&from_url(
-            "http://127.0.0.1:1/mcp",
-            rate,
-            Some(5),
-            Duration::from_secs(seconds),
+        let length = Duration::from_secs(seconds);
+        plan(&for_existing(
+            &Existing {
+                rate,
+                clients: Some(5),
+                length,
+                ..existing()
+            },
+            &[],
         ))
     };
     assert_eq!(made("50/s", 30).objectives.len(), 1);
@@ -76,7 +103,7 @@ fn each_tool_has_an_operation_and_only_read_only_ones_are_called() {
         tool("delete", false, json!({})),
         tool("sea rch", true, json!(null)),
     ];
-    let text = from_tools("http://127.0.0.1:1/mcp", &tools);
+    let text = for_existing(&existing(), &tools);
     assert!(text.contains("# tool = \"delete\""), "{text}");
     let operations = &plan(&text).workloads[0].operations;
     let names: Vec<&str> = operations.iter().map(|one| one.name.as_str()).collect();
@@ -91,10 +118,7 @@ fn each_tool_has_an_operation_and_only_read_only_ones_are_called() {
 fn a_server_cannot_read_the_environment_through_its_names() {
     let schema =
         json!({ "required": ["a"], "properties": { "a": { "default": "{{{{ env.TOKEN }}}}" } } });
-    let text = from_tools(
-        "http://127.0.0.1:1/mcp",
-        &[tool("{{ env.TOKEN }}", true, schema)],
-    );
+    let text = for_existing(&existing(), &[tool("{{ env.TOKEN }}", true, schema)]);
     let stored = serde_json::to_string(&plan(&text)).unwrap();
     assert!(!stored.contains("leaked"), "{stored}");
 }
@@ -104,6 +128,6 @@ proptest! {
     fn whatever_a_server_says_the_scenario_compiles(name in any::<String>(), description in any::<String>(), value in any::<String>(), read_only in any::<bool>()) {
         let schema = json!({ "required": [value], "properties": { value.clone(): { "default": value } } });
         let tools = [ToolInfo { name, description, read_only, input_schema: schema }];
-        plan(&from_tools("http://127.0.0.1:1/mcp", &tools));
+        plan(&for_existing(&existing(), &tools));
     }
 }
