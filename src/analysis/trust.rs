@@ -49,7 +49,9 @@ pub fn grade(
     let complete = is_complete(plan, phase, circumstances);
     if !complete {
         let end = circumstances.seen;
-        let words = if end <= phase.window.start {
+        let words = if circumstances.timeline.ended_phases.contains(&phase.name) {
+            "the run was cut when its last operations may still have been under way".to_owned()
+        } else if end <= phase.window.start {
             "the run ended before it".to_owned()
         } else {
             "the run ended in it".to_owned()

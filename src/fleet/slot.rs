@@ -175,8 +175,9 @@ impl Post {
                 }
                 () = prober.until_ready(), if waiting => {
                     waiting = false;
-                    self.set(incarnation, Standing::Ready, Some(instance.shim()));
+                    // Told first: who waits for the state then finds the fact told, too.
                     self.tell(EventKind::SlotReady { instance: self.id(incarnation) }).await;
+                    self.set(incarnation, Standing::Ready, Some(instance.shim()));
                 }
                 () = &mut deadline, if waiting && !overdue => {
                     overdue = true;
