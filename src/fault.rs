@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::fleet::Capability;
 use crate::model::{InstanceId, SlotId};
 
+pub mod journal;
 pub mod kinds;
 
 /// One kind of fault with its parameters.

@@ -5,7 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod address;
+pub mod bind;
 pub mod drivers;
+pub mod instance;
+pub mod probe;
+pub mod proc;
+pub mod process;
+pub mod shim;
+pub mod slot;
 
 /// Something that a driver can do to a slot; a fault names what it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

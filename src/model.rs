@@ -21,4 +21,5 @@ pub use outcome::{Class, Outcome};
 pub use protocol::ProtocolVersion;
 pub use quantity::{Rate, Share};
 pub use seed::Seed;
+pub use session::SessionRow;
 pub use time::{Offset, Window};

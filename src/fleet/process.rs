@@ -1,0 +1,337 @@
+//! Driver `process`: every slot a local process below a shim, on a loopback address of the run's own.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::address::Network;
+use super::probe;
+use super::slot::{Fact, Post, Request, Standing, State};
+use crate::fault::{FaultError, FleetHands, Proof};
+use crate::model::{InstanceId, SlotId};
+use crate::plan::{FleetPlan, RestartPolicy, RolePlan};
+
+/// Why the fleet could not be brought up.
+#[derive(Debug, Error)]
+pub enum FleetError {
+    /// No addresses, or no HTTP client for the probes.
+    #[error("cannot prepare the fleet")]
+    Prepare(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A slot did not become ready.
+    #[error("{slot} is not ready: {reason}")]
+    NotReady {
+        /// The slot.
+        slot: SlotId,
+        /// Why.
+        reason: String,
+        /// The last lines of its standard error.
+        log: Vec<String>,
+    },
+}
+
+/// Where things are that the fleet needs.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The directory of the scenario, from which relative paths count.
+    pub scenario_dir: PathBuf,
+    /// `instances/` of the run directory.
+    pub instances: PathBuf,
+    /// This program, which is also the shim and the reference fleet.
+    pub binary: PathBuf,
+}
+
+/// A slot as its users see it.
+struct Slot {
+    address: SocketAddr,
+    requests: mpsc::Sender<Request>,
+    state: watch::Receiver<State>,
+    policy: RestartPolicy,
+    grace: Duration,
+    directory: PathBuf,
+    role: String,
+}
+
+/// A fleet of local processes.
+pub struct ProcessFleet {
+    slots: BTreeMap<SlotId, Slot>,
+    supervisors: tokio::sync::Mutex<JoinSet<()>>,
+    /// Supervisors that were not started yet.
+    waiting: std::sync::Mutex<BTreeMap<SlotId, (Post, mpsc::Receiver<Request>)>>,
+    /// Roles in the order in which they are started.
+    roles: Vec<RolePlan>,
+}
+
+impl ProcessFleet {
+    /// Chooses addresses for every slot; nothing is started yet.
+    ///
+    /// # Errors
+    /// If there are not enough free ports.
+    pub fn prepare(
+        plan: &FleetPlan,
+        network: Network,
+        place: &Place,
+        facts: &mpsc::Sender<Fact>,
+    ) -> Result<Self, FleetError> {
+        let ports = network
+            .free_ports(plan.slots().count())
+            .map_err(|error| FleetError::Prepare(error.into()))?;
+        let http = probe::control_client().map_err(|error| FleetError::Prepare(error.into()))?;
+        let addresses: BTreeMap<SlotId, SocketAddr> = plan
+            .slots()
+            .zip(ports)
+            .map(|((_, slot), port)| (slot.id.clone(), SocketAddr::new(network.fleet(), port)))
+            .collect();
+        let links: Arc<BTreeMap<SlotId, String>> = Arc::new(
+            addresses
+                .iter()
+                .map(|(slot, address)| (slot.clone(), address.to_string()))
+                .collect(),
+        );
+        let mut slots = BTreeMap::new();
+        let mut waiting = BTreeMap::new();
+        for (role, slot) in plan.slots() {
+            let Some(address) = addresses.get(&slot.id).copied() else {
+                continue;
+            };
+            let directory = place.instances.join(slot.id.as_str());
+            let (state, watched) = watch::channel(State {
+                incarnation: 0,
+                standing: Standing::Down,
+                shim: None,
+            });
+            // A slot gets a handful of requests in a run; whoever sends one waits.
+            let (requests, received) = mpsc::channel(8);
+            let post = Post {
+                plan: slot.clone(),
+                restart: role.restart,
+                ready: role.ready.clone(),
+                grace: role.stop_grace.0,
+                address,
+                directory: directory.to_string_lossy().into_owned(),
+                links: Arc::clone(&links),
+                scenario_dir: place.scenario_dir.clone(),
+                binary: place.binary.clone(),
+                http: http.clone(),
+                state,
+                facts: facts.clone(),
+            };
+            waiting.insert(slot.id.clone(), (post, received));
+            let policy = role.restart.policy;
+            let grace = role.stop_grace.0;
+            slots.insert(
+                slot.id.clone(),
+                Slot {
+                    address,
+                    requests,
+                    state: watched,
+                    policy,
+                    grace,
+                    directory,
+                    role: role.name.clone(),
+                },
+            );
+        }
+        let supervisors = tokio::sync::Mutex::new(JoinSet::new());
+        Ok(Self {
+            slots,
+            supervisors,
+            waiting: std::sync::Mutex::new(waiting),
+            roles: plan.roles.clone(),
+        })
+    }
+
+    /// Starts the roles one after the other, and returns when every slot is ready.
+    ///
+    /// # Errors
+    /// The first slot that is not ready within its role's time limit, or that its policy gave up.
+    pub async fn bring_up(&self) -> Result<(), FleetError> {
+        for role in &self.roles {
+            for slot in &role.slots {
+                let post = self
+                    .waiting
+                    .lock()
+                    .ok()
+                    .and_then(|mut waiting| waiting.remove(&slot.id));
+                if let Some((post, requests)) = post {
+                    self.supervisors
+                        .lock()
+                        .await
+                        .spawn(post.supervise(requests));
+                }
+            }
+            let waits = role
+                .slots
+                .iter()
+                .map(|slot| self.ready(&slot.id, role.ready.timeout));
+            futures_util::future::try_join_all(waits).await?;
+        }
+        Ok(())
+    }
+
+    async fn ready(&self, id: &SlotId, within: Duration) -> Result<(), FleetError> {
+        let not_ready = |reason: String, log| FleetError::NotReady {
+            slot: id.clone(),
+            reason,
+            log,
+        };
+        let Some(slot) = self.slots.get(id) else {
+            return Err(not_ready("there is no such slot".to_owned(), Vec::new()));
+        };
+        let mut state = slot.state.clone();
+        let settled = state
+            .wait_for(|state| matches!(state.standing, Standing::Ready | Standing::Abandoned(_)));
+        let reason = match tokio::time::timeout(within, settled).await {
+            Ok(Ok(state)) => match &state.standing {
+                Standing::Abandoned(reason) => reason.clone(),
+                _ => return Ok(()),
+            },
+            Ok(Err(_)) => "its supervisor ended".to_owned(),
+            Err(_) => format!(
+                "its probe did not succeed within {}",
+                humantime::format_duration(within)
+            ),
+        };
+        let incarnation = slot.state.borrow().incarnation.max(1);
+        let log = last_lines(&super::instance::logs(&slot.directory, incarnation)[1], 8);
+        Err(not_ready(reason, log))
+    }
+
+    /// Every slot with its role and address.
+    pub fn addresses(&self) -> impl Iterator<Item = (&SlotId, &str, SocketAddr)> {
+        self.slots
+            .iter()
+            .map(|(id, slot)| (id, slot.role.as_str(), slot.address))
+    }
+
+    /// How many slots are ready, and how many there are.
+    pub fn readiness(&self) -> (usize, usize) {
+        let ready = self
+            .slots
+            .values()
+            .filter(|slot| slot.state.borrow().standing == Standing::Ready)
+            .count();
+        (ready, self.slots.len())
+    }
+
+    /// The shims of the running instances, by slot.
+    pub fn shims(&self) -> Vec<(SlotId, u32)> {
+        self.slots
+            .iter()
+            .filter_map(|(id, slot)| Some((id.clone(), slot.state.borrow().shim?)))
+            .collect()
+    }
+
+    /// Takes everything down, in the reverse of the start order; at once if `hard`. Nothing is left when it returns.
+    pub async fn take_down(&self, hard: bool) {
+        for role in self.roles.iter().rev() {
+            let of_role: Vec<&Slot> = role
+                .slots
+                .iter()
+                .filter_map(|slot| self.slots.get(&slot.id))
+                .collect();
+            for slot in &of_role {
+                // A supervisor that does not listen any more has nothing left to stop.
+                let _ = slot.requests.send(Request::Stop { hard }).await;
+            }
+            let gone = of_role.iter().map(|slot| wait_gone(slot));
+            futures_util::future::join_all(gone).await;
+        }
+        self.supervisors.lock().await.shutdown().await;
+    }
+}
+
+/// Waits until nothing runs in the slot, within its grace period and a little.
+async fn wait_gone(slot: &Slot) {
+    let mut state = slot.state.clone();
+    let gone = state.wait_for(|state| state.shim.is_none());
+    let _ = tokio::time::timeout(slot.grace + Duration::from_secs(6), gone).await;
+}
+
+/// The last lines of a log, each cut to 300 characters and without control characters.
+fn last_lines(path: &Path, count: usize) -> Vec<String> {
+    let read = || -> io::Result<String> {
+        let bytes = std::fs::read(path)?;
+        let tail = bytes.len().saturating_sub(16 << 10);
+        Ok(String::from_utf8_lossy(bytes.get(tail..).unwrap_or_default()).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<String> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.chars().filter(|c| !c.is_control()).take(300).collect())
+        .collect();
+    lines.into_iter().rev().take(count).rev().collect()
+}
+
+impl FleetHands for ProcessFleet {
+    fn instance(&self, slot: &SlotId) -> Option<InstanceId> {
+        let state = self.slots.get(slot)?.state.borrow().clone();
+        state.shim.map(|_| InstanceId {
+            slot: slot.clone(),
+            incarnation: Some(state.incarnation),
+        })
+    }
+
+    fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            let (reply, answer) = oneshot::channel();
+            let gone = || FaultError::Fleet(format!("the supervisor of {slot} ended"));
+            target
+                .requests
+                .send(Request::Kill(reply))
+                .await
+                .map_err(|_| gone())?;
+            answer
+                .await
+                .map_err(|_| gone())?
+                .map(Proof)
+                .map_err(FaultError::Fleet)
+        })
+    }
+
+    fn up_again<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        after: Option<u32>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            if target.policy == RestartPolicy::None {
+                return Ok(Proof(format!("{slot} stays down: restart policy none")));
+            }
+            let mut state = target.state.clone();
+            let later = |state: &State| after.is_none_or(|after| state.incarnation > after);
+            let settled = state.wait_for(|state| {
+                matches!(state.standing, Standing::Abandoned(_))
+                    || (state.standing == Standing::Ready && later(state))
+            });
+            match tokio::time::timeout(within, settled).await {
+                Ok(Ok(state)) => Ok(Proof(match &state.standing {
+                    Standing::Abandoned(reason) => format!("{slot} stays down: {reason}"),
+                    _ => format!("{slot}#{} answers its readiness probe", state.incarnation),
+                })),
+                Ok(Err(_)) => Err(FaultError::Fleet(format!("the supervisor of {slot} ended"))),
+                Err(_) => Err(FaultError::Unproven {
+                    what: format!("readiness of {slot}"),
+                    within,
+                }),
+            }
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! What happens to every HTTP answer on its way out.
+//!
+//! It does no I/O of its own. Invariant: every answer is signed with the instance, whoever made it; a call counts as in
+//! flight until the last byte of its answer was handed to the connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::defects::UnknownSession;
+use super::metrics::ErrorKind;
+use super::state::Server;
+
+const INSTANCE: HeaderName = HeaderName::from_static("mcpload-instance");
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// Signs the answer, and asks the client to leave when the server drains.
+pub(super) async fn sign(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    // The name was checked to be fit for a header when it was parsed.
+    if let Ok(instance) = HeaderValue::try_from(server.args.instance()) {
+        response.headers_mut().insert(INSTANCE, instance);
+    }
+    if server.life.draining.is_cancelled() {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Keeps a call in flight until its answer has ended, and changes the answer to an unknown session if told to.
+pub(super) async fn mcp(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // A GET opens a standing stream: nobody waits for its end.
+    let call = (request.method() == Method::POST).then(|| server.life.calls.token());
+    let has_session = request.headers().contains_key(SESSION);
+    let mut response = next.run(request).await;
+    // Of the SDK's answers with 404 only this one is no JSON: the others tell a modern client of an unknown method.
+    let unknown_session = has_session
+        && response.status() == StatusCode::NOT_FOUND
+        && !response.headers().contains_key(header::CONTENT_TYPE);
+    if unknown_session {
+        server.metrics.error(ErrorKind::UnknownSession);
+        if server.defects.unknown_session == UnknownSession::BadRequest {
+            response = not_initialized();
+        }
+    } else if response.status().is_client_error() || response.status().is_server_error() {
+        server.metrics.error(ErrorKind::Http);
+    }
+    response.map(|body| Body::new(Answer { body, _call: call }))
+}
+
+/// What servers on the first TypeScript SDK say to a session id that they do not know.
+fn not_initialized() -> Response {
+    let body = r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: Server not initialized"}}"#;
+    (
+        StatusCode::BAD_REQUEST,
+        [(header::CONTENT_TYPE, "application/json")],
+        body,
+    )
+        .into_response()
+}
+
+/// The body of an answer together with the token of its call. The size hint passes through, so that a body of known size
+/// keeps its `Content-Length`.
+struct Answer {
+    body: Body,
+    _call: Option<TaskTrackerToken>,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
