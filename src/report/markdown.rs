@@ -120,9 +120,10 @@ fn evidence(page: &mut String, finding: &Finding) {
     } else {
         ""
     };
+    // A name inside of `summary` would be HTML, not Markdown; below it the one escaping holds for all.
     let _ = writeln!(
         page,
-        "<details{open}>\n<summary>{}: evidence for {}</summary>\n",
+        "<details{open}>\n<summary>{}: evidence</summary>\n\n{}:\n",
         words::capitals(finding.answer),
         escape(&finding.name)
     );
