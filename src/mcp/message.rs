@@ -284,7 +284,7 @@ pub fn judge(kind: RequestKind, era: Era, raw: &str, expected: Option<&Expected>
             _ => Judged::Malformed,
         };
     }
-    let Some(text) = shape(kind, &body) else {
+    let Ok(text) = shape(kind, &body) else {
         return Judged::Malformed;
     };
     if body.is_error == Some(true) && kind == RequestKind::Method(crate::plan::Method::ToolsCall) {
@@ -296,48 +296,46 @@ pub fn judge(kind: RequestKind, era: Era, raw: &str, expected: Option<&Expected>
     }
 }
 
-/// The first text content of a result that has the method's shape; `None` if it has not.
-fn shape<'a>(kind: RequestKind, body: &'a Body<'_>) -> Option<Option<&'a str>> {
+/// A result that has not the shape of its method's.
+struct Misshapen;
+
+/// The first text content of a result, if it has the method's shape.
+fn shape<'a>(kind: RequestKind, body: &'a Body<'_>) -> Result<Option<&'a str>, Misshapen> {
     use crate::plan::Method;
-    let no_text = |there: bool| there.then_some(None);
-    match kind {
-        RequestKind::Initialize | RequestKind::Method(Method::Ping) => Some(None),
-        RequestKind::Discover => {
-            no_text(body.supported_versions.is_some() && body.capabilities.is_some())
-        }
-        RequestKind::Method(Method::ToolsList) => no_text(body.tools.is_some()),
-        RequestKind::Method(Method::ResourcesList) => no_text(body.resources.is_some()),
-        RequestKind::Method(Method::PromptsList) => no_text(body.prompts.is_some()),
+    let is_right = match kind {
+        RequestKind::Initialize | RequestKind::Method(Method::Ping) => true,
+        RequestKind::Discover => body.supported_versions.is_some() && body.capabilities.is_some(),
+        RequestKind::Method(Method::ToolsList) => body.tools.is_some(),
+        RequestKind::Method(Method::ResourcesList) => body.resources.is_some(),
+        RequestKind::Method(Method::PromptsList) => body.prompts.is_some(),
         RequestKind::Method(Method::ToolsCall) => {
-            let content = body.content.as_ref()?;
-            content
-                .iter()
-                .all(well_formed)
-                .then(|| content.iter().find_map(text_of))
+            let content = body.content.as_ref().ok_or(Misshapen)?;
+            if content.iter().all(well_formed) {
+                return Ok(content.iter().find_map(text_of));
+            }
+            false
         }
         RequestKind::Method(Method::PromptsGet) => {
-            let messages = body.messages.as_ref()?;
-            messages
-                .iter()
-                .all(|message| well_formed(&message.content))
-                .then(|| {
-                    messages
-                        .iter()
-                        .find_map(|message| text_of(&message.content))
-                })
+            let messages = body.messages.as_ref().ok_or(Misshapen)?;
+            let mut contents = messages.iter().map(|message| &message.content);
+            if contents.clone().all(well_formed) {
+                return Ok(contents.find_map(text_of));
+            }
+            false
         }
         RequestKind::Method(Method::ResourcesRead) => {
-            let contents = body.contents.as_ref()?;
-            contents
-                .iter()
-                .all(|resource| resource.text.is_some() != resource.blob.is_some())
-                .then(|| {
-                    contents
-                        .iter()
-                        .find_map(|resource| resource.text.as_deref())
-                })
+            let contents = body.contents.as_ref().ok_or(Misshapen)?;
+            let one_of =
+                |resource: &Resource<'_>| resource.text.is_some() != resource.blob.is_some();
+            if contents.iter().all(one_of) {
+                return Ok(contents
+                    .iter()
+                    .find_map(|resource| resource.text.as_deref()));
+            }
+            false
         }
-    }
+    };
+    if is_right { Ok(None) } else { Err(Misshapen) }
 }
 
 /// A text content must have its text.
