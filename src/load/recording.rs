@@ -484,3 +484,6 @@ fn second_of(clock: Clock, raw: i64) -> i64 {
 pub(crate) fn next_edge(clock: Clock, now: i64) -> i64 {
     clock.t0() + (second_of(clock, now) + 1) * nanos(std::time::Duration::from_secs(1))
 }
+
+#[cfg(test)]
+mod tests;
