@@ -11,6 +11,24 @@ use crate::model::{Class, InstanceId, Offset, Outcome, ProtocolVersion, SlotId, 
 use crate::plan::{ObjectivePlan, WindowRef};
 use crate::record::rows::RunFacts;
 
+pub mod bins;
+pub mod counts;
+pub mod errors;
+pub mod faults;
+pub mod fold;
+pub mod latency;
+pub mod names;
+pub mod objectives;
+pub mod recovery;
+pub mod series;
+pub mod sessions;
+pub mod slots;
+pub mod statistics;
+pub mod steady;
+pub mod timeline;
+pub mod trust;
+pub mod windows;
+
 /// Everything that is known of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
@@ -46,6 +64,9 @@ pub struct Analysis {
     pub lost_workers: Vec<(u32, String)>,
     /// The steady-state gate, if it was asked.
     pub steady: Option<SteadyStats>,
+    /// What stopped the run or kept the fleet from being ready, in the order in which it was said.
+    #[serde(default)]
+    pub troubles: Vec<String>,
 }
 
 /// Counts of operations, by how they ended, and of their Calls.

@@ -6,7 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
+use crate::model::{Offset, Window};
 use crate::plan::CheckPlan;
+
+mod blame;
+pub mod kinds;
+mod objectives;
+pub mod verdict;
+mod words;
 
 /// One kind of check with its parameters.
 pub trait Check: Send + Sync {
@@ -94,4 +101,20 @@ pub struct Verdict {
     pub exit: u8,
     /// One sentence.
     pub headline: String,
+}
+
+/// The phases that share a part with `span`; all of them if there is none.
+fn phases_in(analysis: &Analysis, span: Option<&Window>) -> Vec<String> {
+    analysis
+        .phases
+        .iter()
+        .filter(|phase| span.is_none_or(|span| span.intersect(&phase.window).is_some()))
+        .map(|phase| phase.name.clone())
+        .collect()
+}
+
+/// The phases that end after `from`; all of them if it is not known.
+fn phases_from(analysis: &Analysis, from: Option<Offset>) -> Vec<String> {
+    let span = from.map(|from| Window::new(from, Offset(i64::MAX)));
+    phases_in(analysis, span.as_ref())
 }

@@ -9,14 +9,22 @@
 //! The halves meet only at the run directory. `ARCHITECTURE.md` is the map; `CONTRIBUTING.md` says how to add a kind.
 
 pub mod analysis;
+pub mod catalog;
 pub mod check;
+pub mod cli;
 pub mod clock;
+pub mod diag;
+pub mod discover;
+pub mod engine;
 pub mod fault;
 pub mod fleet;
+pub mod judge;
 pub mod load;
+pub mod mcp;
 pub mod model;
 pub mod plan;
 pub mod record;
 pub mod reference;
 pub mod registry;
 pub mod report;
+pub mod scenario;

@@ -6,8 +6,18 @@ use std::time::Duration;
 
 use crate::model::Offset;
 
+mod client;
+mod closed;
+mod crew;
+pub mod draw;
 pub mod frames;
+mod pacer;
 pub mod profiles;
+mod recording;
+mod table;
+pub mod template;
+mod timer;
+pub mod worker;
 
 /// How load is produced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

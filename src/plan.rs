@@ -13,6 +13,12 @@ use crate::model::quantity::{duration_text, optional_duration_text};
 use crate::model::{Offset, ProtocolVersion, Seed, Share, SlotId, Window};
 use crate::registry::Spec;
 
+pub mod budget;
+pub mod compile;
+pub mod preview;
+pub mod target;
+pub mod timeline;
+
 /// The version of the layout of a run directory, `plan.json` included. It is 0.x, and may break, until the first release.
 pub const FORMAT: &str = "0.1";
 
@@ -70,12 +76,24 @@ impl Plan {
 
     /// The longest that an operation can last after its due time: waiting for its client, then all of its steps.
     pub fn longest_operation(&self) -> Duration {
-        let operations = self
-            .workloads
-            .iter()
-            .flat_map(|workload| &workload.operations);
+        let operations = self.workloads.iter().flat_map(|workload| {
+            let operations = workload.operations.iter();
+            operations.map(move |operation| (workload, operation))
+        });
+        // Each step has the timeout for itself; with a retry its session is replaced (two requests) and it is sent again.
+        let requests = |workload: &WorkloadPlan| {
+            workload
+                .recovery
+                .retries
+                .saturating_mul(3)
+                .saturating_add(1)
+        };
         operations
-            .map(|operation| operation.timeout * 2 + operation.think_total())
+            .map(|(workload, operation)| {
+                let steps = u32::try_from(operation.steps.len()).unwrap_or(u32::MAX);
+                let calls = steps.saturating_mul(requests(workload)).saturating_add(1);
+                operation.timeout.saturating_mul(calls) + operation.think_total()
+            })
             .max()
             .unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 //! [`layout`], [`rows`] and [`tag`] are the format and pure; [`writer`] belongs to the left half, [`reader`] to the right.
 
 pub mod layout;
+pub mod reader;
 pub mod rows;
 pub mod tag;
 pub mod writer;

@@ -129,6 +129,18 @@ impl FromStr for Tag {
     }
 }
 
+/// A histogram of the log: what one worker measured in one second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// The second, from `t0`.
+    pub second: i64,
+    /// What it is of.
+    pub tag: Tag,
+    /// Values in nanoseconds (the greatest that the histogram cannot tell from what was recorded), rising, and how often each
+    /// was recorded.
+    pub counts: Vec<(u64, u64)>,
+}
+
 /// Least value that a histogram tells apart, nanoseconds; smaller ones are recorded as it.
 pub const LOWEST: u64 = 1_000;
 /// Greatest value, nanoseconds (10 minutes); greater ones are recorded as it.

@@ -93,7 +93,12 @@ impl Shim {
                 return Ok(());
             }
             match serde_json::from_str(&line)? {
-                Ask::Start(start) => self.start(&start)?,
+                Ask::Start(start) => {
+                    self.start(&start)?;
+                    if self.is_over()? {
+                        return Ok(());
+                    }
+                }
                 Ask::Terminate => self.terminate(),
                 Ask::Kill => {
                     self.end_everything();
@@ -111,6 +116,11 @@ impl Shim {
                 return Ok(true);
             }
         }
+        self.is_over()
+    }
+
+    /// Whether the first process has ended; if so, everything is ended and told.
+    fn is_over(&mut self) -> io::Result<bool> {
         self.reap();
         if self.status.is_some() {
             // The first process is gone; what it left behind would hold its port.
@@ -206,7 +216,13 @@ fn spawn(start: &Start) -> Result<Pid, String> {
                 .map_err(|error| format!("cannot set {resource:?} to {limit}: {error}"))?;
         }
     }
-    let child = Command::new(program)
+    // The instance inherits the mask: with the shim's own it would never hear SIGTERM. A death within this moment goes
+    // unheard; `start` looks for it afterwards.
+    let mask = SigSet::thread_get_mask().map_err(|error| error.to_string())?;
+    SigSet::empty()
+        .thread_set_mask()
+        .map_err(|error| error.to_string())?;
+    let spawned = Command::new(program)
         .args(arguments)
         .envs(&start.environment)
         .current_dir(&start.directory)
@@ -214,8 +230,9 @@ fn spawn(start: &Start) -> Result<Pid, String> {
         .stdout(log(&start.stdout)?)
         .stderr(log(&start.stderr)?)
         .process_group(0)
-        .spawn()
-        .map_err(|error| format!("cannot start {program}: {error}"))?;
+        .spawn();
+    mask.thread_set_mask().map_err(|error| error.to_string())?;
+    let child = spawned.map_err(|error| format!("cannot start {program}: {error}"))?;
     i32::try_from(child.id())
         .map(Pid::from_raw)
         .map_err(|error| error.to_string())

@@ -1,0 +1,274 @@
+//! [`Fold`]: everything that is computed in one pass over the streams of a run directory.
+//!
+//! Pure. Rows of different workers interleave; the result does not depend on their order (samples of one slot excepted, which
+//! one process writes). The Calls are seen once and none is kept.
+
+use std::collections::BTreeMap;
+
+use super::counts::{Counts, UPKEEP};
+use super::errors::ErrorFold;
+use super::faults::FaultFold;
+use super::latency::Latencies;
+use super::names::SlotNames;
+use super::objectives::ObjectiveFold;
+use super::series::SeriesFold;
+use super::sessions::SessionFold;
+use super::slots::SlotFold;
+use super::steady::SteadyGate;
+use super::timeline::Timeline;
+use super::trust::{self, Circumstances};
+use super::{Analysis, OperationStats, PhaseStats, Tally, windows};
+use crate::model::session::SessionRow;
+use crate::model::{Call, Event, Offset};
+use crate::plan::Plan;
+use crate::record::rows::{CountRow, RunFacts, SampleRow};
+use crate::record::tag::{Interval, Measure};
+
+/// A run that is being read.
+#[derive(Clone, Debug)]
+pub struct Fold<'a> {
+    run: &'a RunFacts,
+    plan: &'a Plan,
+    timeline: Timeline,
+    names: SlotNames,
+    counts: Counts,
+    gate: SteadyGate,
+    latencies: Latencies,
+    objectives: ObjectiveFold,
+    faults: FaultFold,
+    sessions: SessionFold,
+    slots: SlotFold,
+    errors: ErrorFold,
+    series: SeriesFold,
+    recorded: BTreeMap<String, u64>,
+    last_done: Offset,
+}
+
+impl<'a> Fold<'a> {
+    /// Begins with what is short: facts, plan and events.
+    pub fn new(run: &'a RunFacts, plan: &'a Plan, events: &[Event]) -> Self {
+        let timeline = Timeline::of(plan, events);
+        let mut names = SlotNames::of(plan.fleet.slots().map(|(_, slot)| &slot.id));
+        Self {
+            run,
+            plan,
+            objectives: ObjectiveFold::of(plan, &timeline),
+            faults: FaultFold::of(plan, &timeline, &mut names),
+            timeline,
+            names,
+            counts: Counts::default(),
+            gate: SteadyGate::default(),
+            latencies: Latencies::default(),
+            sessions: SessionFold::default(),
+            slots: SlotFold::default(),
+            errors: ErrorFold::default(),
+            series: SeriesFold::default(),
+            recorded: BTreeMap::new(),
+            last_done: Offset(i64::MIN),
+        }
+    }
+
+    /// Adds a row of counters.
+    pub fn count(&mut self, row: CountRow) {
+        let bad = row.operations_fail + row.operations_info + row.shed;
+        let ok = row.operations_ok;
+        self.gate.observe(row.second, ok, ok + bad);
+        self.counts.observe(row);
+    }
+
+    /// Adds a histogram.
+    pub fn interval(&mut self, interval: &Interval) {
+        self.latencies.add(interval);
+    }
+
+    /// Adds a transition of a session.
+    pub fn session(&mut self, row: &SessionRow) {
+        self.sessions.observe(row);
+    }
+
+    /// Adds a sample.
+    pub fn sample(&mut self, row: SampleRow) {
+        let phase = self.plan.phase_at(row.at);
+        self.slots
+            .sample(row, phase.is_some_and(|phase| phase.measure));
+    }
+
+    /// Adds a Call.
+    pub fn call(&mut self, call: &Call) {
+        let slot = self.names.slot_of(&call.instance);
+        self.last_done = self.last_done.max(call.done);
+        // Phases are those of the plan and the set-up; a damaged row adds no other.
+        let room = self.recorded.len() <= self.plan.phases.len() + 1;
+        if let Some(count) = self.recorded.get_mut(&call.phase) {
+            *count += 1;
+        } else if room {
+            self.recorded.insert(call.phase.clone(), 1);
+        }
+        let measured = self
+            .plan
+            .phases
+            .iter()
+            .any(|phase| phase.measure && phase.name == call.phase);
+        if measured {
+            self.slots.observe(call, slot);
+        }
+        self.objectives.observe(call, slot);
+        self.faults.observe(self.plan, call, slot);
+        self.errors.observe(call, slot);
+        self.series.observe(call);
+    }
+
+    /// The numbers. `damage` is what was wrong with the files that were read; the notes in `doubtful` are those that put the
+    /// Calls, counts or histograms in doubt.
+    pub fn finish(mut self, damage: Vec<String>, doubtful: &[String]) -> Analysis {
+        for ((second, operation), count) in &self.counts.shed {
+            self.objectives.shed(*second, operation, *count);
+            self.faults.shed(*second, *count);
+            self.series.shed(*second, *count);
+        }
+        let plan = self.plan;
+        // In a cut run, what was due later than this may still have been under way, or not on disk.
+        let seen = if self.timeline.ending.is_some() {
+            plan.end()
+        } else {
+            self.last_done - plan.longest_operation()
+        };
+        let phases = self.phases();
+        let circumstances = Circumstances {
+            timeline: &self.timeline,
+            seen,
+            // The torn end of a cut run is where it was cut; what came before is whole.
+            damage: match self.timeline.ending {
+                Some(_) => doubtful,
+                None => &[],
+            },
+        };
+        let trust = phases
+            .iter()
+            .map(|phase| {
+                let recorded = self.recorded.get(&phase.name).copied().unwrap_or(0);
+                trust::grade(plan, phase, recorded, &circumstances)
+            })
+            .collect();
+        let measured = |phase: &str| {
+            phases
+                .iter()
+                .any(|known| known.measured && known.name == phase)
+        };
+        let mut damage = damage;
+        damage.extend(self.replayed());
+        if self.latencies.late() > 0 {
+            let late = self.latencies.late();
+            damage.push(format!("{late} histograms came too late for the time line"));
+        }
+        Analysis {
+            run: self.run.clone(),
+            ending: self.timeline.ending,
+            damage,
+            measured: self.counts.sum(|key| measured(&key.phase)),
+            whole: self.counts.sum(|_| true),
+            operations: operations(&self.counts, &self.latencies, measured),
+            objectives: self.objectives.finish(plan, &self.names),
+            faults: self
+                .faults
+                .finish(plan, &self.timeline, &self.names, &self.sessions, seen),
+            sessions: self.sessions.stats(),
+            slots: self
+                .slots
+                .finish(plan, &self.timeline, &self.names, &self.latencies),
+            errors: self.errors.finish(&self.names),
+            series: self
+                .series
+                .finish(plan, &self.timeline, &self.latencies.seconds()),
+            trust,
+            lost_workers: self
+                .timeline
+                .lost_workers
+                .iter()
+                .map(|(_, worker, reason)| (*worker, reason.clone()))
+                .collect(),
+            steady: self.timeline.steady,
+            troubles: self.timeline.troubles,
+            phases,
+        }
+    }
+
+    /// What is wrong with the decision of the steady-state gate, if the stored counts lead to another.
+    fn replayed(&self) -> Option<String> {
+        let live = self.timeline.steady?;
+        let again = self.gate.decide(&self.plan.steady, live.at);
+        let words = |stats: super::SteadyStats| format!("{} of {} ok", stats.good, stats.total);
+        (live.steady != again.steady).then(|| {
+            format!(
+                "the steady-state gate saw {} while running, and {} in {}",
+                words(live),
+                words(again),
+                crate::record::layout::COUNTS
+            )
+        })
+    }
+
+    fn phases(&self) -> Vec<PhaseStats> {
+        let phases = self.plan.phases.iter();
+        phases
+            .map(|phase| {
+                let (load, closed) = windows::load_of(phase);
+                let tally: Tally = self.counts.sum(|key| key.phase == phase.name);
+                let of = |measure, shed| {
+                    self.latencies.label(measure, shed, |label| {
+                        label.phase == phase.name && label.operation != UPKEEP
+                    })
+                };
+                PhaseStats {
+                    name: phase.name.clone(),
+                    window: phase.window,
+                    measured: phase.measure,
+                    load,
+                    closed,
+                    intended: windows::intended(self.plan, &phase.window),
+                    response: of(Measure::Response, tally.shed),
+                    service: of(Measure::Service, 0),
+                    client_wait: of(Measure::ClientWait, 0),
+                    lag: of(Measure::Lag, 0),
+                    tally,
+                }
+            })
+            .collect()
+    }
+}
+
+fn operations(
+    counts: &Counts,
+    latencies: &Latencies,
+    measured: impl Fn(&str) -> bool,
+) -> Vec<OperationStats> {
+    counts
+        .operations(&measured)
+        .into_iter()
+        .map(|(workload, operation, protocol)| {
+            let tally = counts.sum(|key| {
+                key.workload == workload
+                    && key.operation == operation
+                    && key.protocol == protocol
+                    && measured(&key.phase)
+            });
+            let of = |measure, shed| {
+                latencies.label(measure, shed, |label| {
+                    label.workload == workload
+                        && label.operation == operation
+                        && label.protocol == protocol
+                        && measured(label.phase)
+                })
+            };
+            OperationStats {
+                response: of(Measure::Response, tally.shed),
+                service: of(Measure::Service, 0),
+                first_byte: of(Measure::FirstByte, 0),
+                tally,
+                workload,
+                operation,
+                protocol,
+            }
+        })
+        .collect()
+}

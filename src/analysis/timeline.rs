@@ -1,0 +1,252 @@
+//! What the events say: how the run ended, when each fault began and was healed, when each slot was ready.
+//!
+//! Pure. Events may be missing (a run can be cut anywhere); whatever is missing is `None` here, never invented.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::SteadyStats;
+use crate::model::event::Ending;
+use crate::model::{Event, EventKind, InstanceId, Offset, SlotId, Window};
+use crate::plan::Plan;
+
+/// The facts of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// How it ended; `None` if it was cut.
+    pub ending: Option<Ending>,
+    /// When somebody or the run itself stopped the load early.
+    pub stopped: Option<Offset>,
+    /// The latest event.
+    pub last: Offset,
+    /// Why the run was aborted or the fleet did not come up, in the order in which it was said.
+    pub troubles: Vec<String>,
+    /// Phases whose end was recorded.
+    pub ended_phases: BTreeSet<String>,
+    /// By the name of the fault.
+    pub faults: BTreeMap<String, FaultTimes>,
+    /// By slot.
+    pub slots: BTreeMap<SlotId, SlotLife>,
+    /// Workers that were lost: when, number, reason.
+    pub lost_workers: Vec<(Offset, u32, String)>,
+    /// The steady-state gate.
+    pub steady: Option<SteadyStats>,
+}
+
+/// The stamps of a fault.
+#[derive(Clone, Debug, Default)]
+pub struct FaultTimes {
+    /// Before the act, and the instances that it aimed at.
+    pub began: Option<(Offset, Vec<InstanceId>)>,
+    /// After the act.
+    pub applied: Option<Offset>,
+    /// When it was proven, and how.
+    pub effective: Option<(Offset, String)>,
+    /// When it was proven healed, and how.
+    pub healed: Option<(Offset, String)>,
+    /// Why it could not be done or proven.
+    pub failed: Option<String>,
+    /// What a person must do.
+    pub not_healed: Option<String>,
+}
+
+impl FaultTimes {
+    /// From when its effect counts: proven, else applied, else begun.
+    pub fn effect(&self) -> Option<Offset> {
+        let effective = self.effective.as_ref().map(|(at, _)| *at);
+        let began = self.began.as_ref().map(|(at, _)| *at);
+        effective.or(self.applied).or(began)
+    }
+}
+
+/// The life of a slot.
+#[derive(Clone, Debug, Default)]
+pub struct SlotLife {
+    /// How often it was started.
+    pub starts: u32,
+    /// From the first start to the first time that it was ready, nanoseconds.
+    pub start_ns: Option<u64>,
+    /// Spans in which it was ready; the last may be open, then it ends with the run.
+    pub ready: Vec<Window>,
+    /// When its restart policy gave it up, and why.
+    pub abandoned: Option<(Offset, String)>,
+    /// Why an instance of it did not become ready.
+    pub not_ready: Option<String>,
+    first_start: Option<Offset>,
+    ready_since: Option<Offset>,
+}
+
+impl SlotLife {
+    /// Whether it was ready at `at`.
+    pub fn ready_at(&self, at: Offset) -> bool {
+        self.ready.iter().any(|window| window.contains(at))
+    }
+
+    /// Whether it was ready through all of `window`.
+    pub fn ready_through(&self, window: &Window) -> bool {
+        self.ready
+            .iter()
+            .any(|ready| ready.start <= window.start && window.end <= ready.end)
+    }
+
+    /// How long it was ready within `window`, as a share of it.
+    pub fn ready_share(&self, window: &Window) -> f64 {
+        let ready: f64 = self
+            .ready
+            .iter()
+            .filter_map(|ready| ready.intersect(window))
+            .map(|part| part.length().as_secs_f64())
+            .sum();
+        ready / window.length().as_secs_f64().max(1e-9)
+    }
+}
+
+impl Timeline {
+    /// Reads the facts out of the events.
+    pub fn of(plan: &Plan, events: &[Event]) -> Self {
+        let mut timeline = Self::default();
+        for event in events {
+            timeline.last = timeline.last.max(event.at);
+            timeline.observe(event);
+        }
+        // A slot that was ready until the end was so to the end of the load at least, or to where the record was cut.
+        let end = if timeline.ending.is_some() {
+            timeline.last.max(plan.end())
+        } else {
+            timeline.last
+        };
+        for life in timeline.slots.values_mut() {
+            if let Some(since) = life.ready_since.take() {
+                life.ready.push(Window::new(since, end));
+            }
+        }
+        timeline
+    }
+
+    fn observe(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.kind {
+            EventKind::RunEnded { how } => self.ending = Some(*how),
+            EventKind::Interrupted { signal } => {
+                self.stopped.get_or_insert(at);
+                self.troubles.push(format!("interrupted by {signal}"));
+            }
+            EventKind::Aborted { reason } => {
+                self.stopped.get_or_insert(at);
+                self.troubles.push(reason.clone());
+            }
+            EventKind::PhaseEnded { phase } => {
+                self.ended_phases.insert(phase.clone());
+            }
+            EventKind::SteadyState {
+                steady,
+                good,
+                total,
+                ..
+            } => {
+                self.steady = Some(SteadyStats {
+                    at,
+                    steady: *steady,
+                    good: *good,
+                    total: *total,
+                });
+            }
+            EventKind::WorkerLost { worker, reason } => {
+                self.lost_workers.push((at, *worker, reason.clone()));
+            }
+            EventKind::SlotStarted { .. }
+            | EventKind::SlotReady { .. }
+            | EventKind::SlotNotReady { .. }
+            | EventKind::SlotExited { .. }
+            | EventKind::SlotAbandoned { .. } => self.observe_slot(at, &event.kind),
+            EventKind::FaultBegan { .. }
+            | EventKind::FaultApplied { .. }
+            | EventKind::FaultEffective { .. }
+            | EventKind::FaultFailed { .. }
+            | EventKind::FaultHealing { .. }
+            | EventKind::FaultHealed { .. }
+            | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
+            EventKind::FleetReady { .. }
+            | EventKind::PhaseBegan { .. }
+            | EventKind::WorkerReady { .. }
+            | EventKind::WorkerEnded { .. } => {}
+        }
+    }
+
+    fn observe_slot(&mut self, at: Offset, kind: &EventKind) {
+        match kind {
+            EventKind::SlotStarted { instance, .. } => {
+                let life = self.slots.entry(instance.slot.clone()).or_default();
+                life.starts += 1;
+                life.first_start.get_or_insert(at);
+            }
+            EventKind::SlotReady { instance } => {
+                let life = self.slots.entry(instance.slot.clone()).or_default();
+                life.ready_since.get_or_insert(at);
+                if let (Some(start), None) = (life.first_start, life.start_ns) {
+                    let nanos = at.since(start).as_nanos();
+                    life.start_ns = Some(u64::try_from(nanos).unwrap_or(u64::MAX));
+                }
+            }
+            EventKind::SlotExited { instance, .. } => {
+                let life = self.slots.entry(instance.slot.clone()).or_default();
+                if let Some(since) = life.ready_since.take() {
+                    life.ready.push(Window::new(since, at));
+                }
+            }
+            EventKind::SlotNotReady { instance, reason } => {
+                let life = self.slots.entry(instance.slot.clone()).or_default();
+                life.not_ready = Some(reason.clone());
+                self.troubles
+                    .push(format!("{instance} was not ready: {reason}"));
+            }
+            EventKind::SlotAbandoned { slot, reason } => {
+                let life = self.slots.entry(slot.clone()).or_default();
+                life.abandoned = Some((at, reason.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_fault(&mut self, at: Offset, kind: &EventKind) {
+        let (EventKind::FaultBegan { fault, .. }
+        | EventKind::FaultApplied { fault }
+        | EventKind::FaultEffective { fault, .. }
+        | EventKind::FaultFailed { fault, .. }
+        | EventKind::FaultHealed { fault, .. }
+        | EventKind::FaultNotHealed { fault, .. }) = kind
+        else {
+            return;
+        };
+        let times = self.faults.entry(fault.clone()).or_default();
+        match kind {
+            EventKind::FaultBegan { targets, .. } => times.began = Some((at, targets.clone())),
+            EventKind::FaultApplied { .. } => times.applied = Some(at),
+            EventKind::FaultEffective { proof, .. } => {
+                times.effective = Some((at, proof.clone()));
+            }
+            EventKind::FaultFailed { reason, .. } => times.failed = Some(reason.clone()),
+            EventKind::FaultHealed { proof, .. } => times.healed = Some((at, proof.clone())),
+            EventKind::FaultNotHealed { by_hand, .. } => {
+                times.not_healed = Some(by_hand.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// When the fault of this name began, if it did.
+    pub fn began(&self, fault: &str) -> Option<Offset> {
+        let (at, _) = self.faults.get(fault)?.began.as_ref()?;
+        Some(*at)
+    }
+
+    /// When the fault of this name was proven healed, if it was.
+    pub fn healed(&self, fault: &str) -> Option<Offset> {
+        let (at, _) = self.faults.get(fault)?.healed.as_ref()?;
+        Some(*at)
+    }
+
+    /// Up to when load was given, as far as is known: the end of the plan, or where the load was stopped.
+    pub fn load_end(&self, plan: &Plan) -> Offset {
+        self.stopped.unwrap_or(Offset(i64::MAX)).min(plan.end())
+    }
+}

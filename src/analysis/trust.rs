@@ -1,0 +1,149 @@
+//! Trust: how far the numbers of a phase tell of the fleet, and not of the load generator.
+//!
+//! Pure. Every reason is a clause with its numbers. The grade of a phase is the worst that one of them gives.
+
+use std::time::Duration;
+
+use super::timeline::Timeline;
+use super::{PhaseStats, Trust, TrustStats};
+use crate::model::event::Ending;
+use crate::model::time::humane;
+use crate::model::{Offset, Window};
+use crate::plan::Plan;
+
+/// Lag p99 above which latencies contain some of our own lateness.
+const LAG_DEGRADED: Duration = Duration::from_millis(10);
+/// Lag p99 above which nothing can be said.
+const LAG_INVALID: Duration = Duration::from_millis(50);
+/// Share of shed operations above which a phase is invalid.
+const SHED_INVALID: f64 = 0.01;
+/// Share of the schedule that must have been released.
+const LEAST_TAKEN: f64 = 0.95;
+/// A worker is lost when it was silent for so long.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// What is known besides the phases' own numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// What happened.
+    pub timeline: &'a Timeline,
+    /// Up to when operations are surely recorded.
+    pub seen: Offset,
+    /// What was wrong with the files of Calls, counts and histograms.
+    pub damage: &'a [String],
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+const fn real(count: u64) -> f64 {
+    count as f64
+}
+
+/// Grades a phase. `recorded` is how many rows of Calls it has.
+pub fn grade(
+    plan: &Plan,
+    phase: &PhaseStats,
+    recorded: u64,
+    circumstances: &Circumstances<'_>,
+) -> TrustStats {
+    let mut reasons: Vec<(Trust, String)> = Vec::new();
+    let complete = is_complete(plan, phase, circumstances);
+    if !complete {
+        let end = circumstances.seen;
+        let words = if end <= phase.window.start {
+            "the run ended before it".to_owned()
+        } else {
+            "the run ended in it".to_owned()
+        };
+        reasons.push((Trust::Invalid, words));
+    }
+    own_lateness(phase, complete, &mut reasons);
+    for (at, worker, reason) in &circumstances.timeline.lost_workers {
+        let span = Window::new(*at - SILENCE, Offset(i64::MAX));
+        if span.intersect(&phase.window).is_some() {
+            let words = format!("worker {worker} was lost at {at}: {reason}");
+            reasons.push((Trust::Invalid, words));
+        }
+    }
+    let unrecorded = phase.tally.unrecorded;
+    if unrecorded > 0 {
+        let words = format!("{unrecorded} Calls were not recorded");
+        reasons.push((Trust::Invalid, words));
+    }
+    let counted = phase.tally.calls.saturating_sub(unrecorded);
+    if complete && recorded < counted {
+        let words = format!("{counted} Calls were counted and only {recorded} recorded");
+        reasons.push((Trust::Invalid, words));
+    }
+    for note in circumstances.damage {
+        reasons.push((Trust::Invalid, note.clone()));
+    }
+    TrustStats {
+        phase: phase.name.clone(),
+        window: phase.window,
+        trust: reasons
+            .iter()
+            .map(|(trust, _)| *trust)
+            .max()
+            .unwrap_or(Trust::Valid),
+        reasons: reasons.into_iter().map(|(_, words)| words).collect(),
+    }
+}
+
+fn own_lateness(phase: &PhaseStats, complete: bool, reasons: &mut Vec<(Trust, String)>) {
+    let limit = |trust| match trust {
+        Trust::Invalid => humane(LAG_INVALID),
+        _ => humane(LAG_DEGRADED),
+    };
+    if let Some(p99) = phase.lag.p99_ns.map(Duration::from_nanos) {
+        let trust = if p99 > LAG_INVALID {
+            Trust::Invalid
+        } else if p99 > LAG_DEGRADED {
+            Trust::Degraded
+        } else {
+            Trust::Valid
+        };
+        if trust != Trust::Valid {
+            let (found, limit) = (humane(p99), limit(trust));
+            reasons.push((
+                trust,
+                format!("the generator's lag p99 is {found}, above {limit}"),
+            ));
+        }
+    }
+    let (shed, due) = (phase.tally.shed, phase.tally.due);
+    if shed > 0 {
+        let share = real(shed) / real(due).max(1.0);
+        let trust = if share > SHED_INVALID {
+            Trust::Invalid
+        } else {
+            Trust::Degraded
+        };
+        let percent = share * 100.0;
+        let words =
+            format!("{shed} of {due} operations ({percent:.1} %) were shed by the generator");
+        reasons.push((trust, words));
+    }
+    let taken = due.saturating_sub(shed);
+    if let Some(intended) = phase.intended
+        && complete
+        && real(taken) < LEAST_TAKEN * real(intended)
+    {
+        let percent = real(taken) / real(intended) * 100.0;
+        let words = format!(
+            "only {taken} of {intended} intended operations ({percent:.1} %) were released"
+        );
+        reasons.push((Trust::Invalid, words));
+    }
+}
+
+/// Whether the phase was played to its end.
+fn is_complete(plan: &Plan, phase: &PhaseStats, circumstances: &Circumstances<'_>) -> bool {
+    let timeline = circumstances.timeline;
+    if timeline.ending == Some(Ending::Completed) {
+        return true;
+    }
+    let played = timeline.ended_phases.contains(&phase.name);
+    let stopped = timeline.load_end(plan) < phase.window.end;
+    // In a cut run the operations of a phase that was over may not all have ended, or not be on disk.
+    played && !stopped && circumstances.seen >= phase.window.end
+}

@@ -1,0 +1,96 @@
+//! From names to offsets: the [`WindowRef`]s of objectives, resolved with what really happened.
+//!
+//! Pure. Each window is judged on its own; one whose fault never began or never healed does not exist.
+
+use super::timeline::Timeline;
+use crate::load::Model;
+use crate::load::profiles::PROFILES;
+use crate::model::{Offset, Window};
+use crate::plan::{PhasePlan, Plan, WindowRef};
+use crate::registry::{Family, build};
+
+/// The spans that a window is made of, in order; none if it does not exist.
+pub fn resolve(plan: &Plan, timeline: &Timeline, window: &WindowRef) -> Vec<Window> {
+    let measured = || plan.phases.iter().filter(|phase| phase.measure);
+    let first = measured().next().map(|phase| phase.window.start);
+    let last = measured().next_back().map(|phase| phase.window.end);
+    let span = |start: Option<Offset>, end: Option<Offset>| match (start, end) {
+        (Some(start), Some(end)) if start < end => vec![Window::new(start, end)],
+        _ => Vec::new(),
+    };
+    match window {
+        WindowRef::Measured => measured().map(|phase| phase.window).collect(),
+        WindowRef::Phase(name) => plan
+            .phases
+            .iter()
+            .filter(|phase| phase.name == *name)
+            .map(|phase| phase.window)
+            .collect(),
+        WindowRef::Before(fault) => span(first, timeline.began(fault)),
+        WindowRef::During(fault) => {
+            let end = timeline.healed(fault).unwrap_or(plan.end());
+            span(timeline.began(fault), Some(end.min(plan.end())))
+        }
+        WindowRef::After(fault) => span(timeline.healed(fault), last),
+    }
+}
+
+/// The fault that a window is named by.
+pub fn fault_of(window: &WindowRef) -> Option<&str> {
+    match window {
+        WindowRef::Measured | WindowRef::Phase(_) => None,
+        WindowRef::Before(fault) | WindowRef::During(fault) | WindowRef::After(fault) => {
+            Some(fault)
+        }
+    }
+}
+
+/// How many operations the schedule has in `window`; `None` if any load in it is closed, or of an unknown kind.
+pub fn intended(plan: &Plan, window: &Window) -> Option<u64> {
+    let mut total = 0_u64;
+    for phase in &plan.phases {
+        let Some(part) = phase.window.intersect(window) else {
+            continue;
+        };
+        for spec in phase.loads.values() {
+            let profile = build(PROFILES, Family::Profile, spec).ok()?;
+            if profile.model() != Model::Open {
+                return None;
+            }
+            let length = phase.window.length();
+            let count = if part == phase.window {
+                profile.count(length)?
+            } else {
+                let inside = profile
+                    .arrivals(length)
+                    .filter(|due| part.contains(*due + phase.window.start.since(Offset::ZERO)))
+                    .count();
+                u64::try_from(inside).unwrap_or(u64::MAX)
+            };
+            total = total.saturating_add(count);
+        }
+    }
+    Some(total)
+}
+
+/// The load of a phase in words, and whether any of it is closed.
+pub fn load_of(phase: &PhasePlan) -> (String, bool) {
+    let mut closed = false;
+    let words: Vec<String> = phase
+        .loads
+        .iter()
+        .map(
+            |(workload, spec)| match build(PROFILES, Family::Profile, spec) {
+                Ok(profile) => {
+                    closed |= profile.model() != Model::Open;
+                    format!("{workload}: {}", profile.describe())
+                }
+                Err(_) => format!("{workload}: {}", spec.kind),
+            },
+        )
+        .collect();
+    if words.is_empty() {
+        return ("none".to_owned(), closed);
+    }
+    (words.join(", "), closed)
+}

@@ -1,0 +1,203 @@
+//! `sessions-lost`: a fault (or the whole run) costs at most a share of the legacy sessions.
+//!
+//! Pure. Modern clients have no session to lose.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::{Analysis, Reached};
+use crate::check::words::{count, percent, plural, ratio};
+use crate::check::{Answer, Category, Check, Dependence, Finding, phases_from};
+use crate::model::quantity::optional_duration_text;
+use crate::model::time::humane;
+use crate::model::{Offset, Share};
+use crate::plan::CheckPlan;
+use crate::registry::{Acts, Field, Kind, KindInfo, Need, Ty, no_further_check};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SessionsLost {
+    max_share: Share,
+    #[serde(default, with = "optional_duration_text")]
+    re_established_within: Option<Duration>,
+}
+
+/// What is counted.
+struct Seen {
+    sessions: u64,
+    lost: u64,
+    re_established: u64,
+    settled: Option<Offset>,
+    began: Option<Offset>,
+    who: String,
+}
+
+impl Seen {
+    fn of(plan: &CheckPlan, analysis: &Analysis) -> Self {
+        let Some(name) = &plan.fault else {
+            let sessions = analysis.sessions;
+            return Self {
+                sessions: sessions.born,
+                lost: sessions.lost,
+                re_established: sessions.re_established,
+                settled: None,
+                began: None,
+                who: String::new(),
+            };
+        };
+        let fault = analysis.faults.iter().find(|fault| fault.name == *name);
+        let targets: Vec<&str> = fault
+            .iter()
+            .flat_map(|fault| &fault.targets)
+            .map(|target| target.slot.as_str())
+            .collect();
+        Self {
+            sessions: fault.map_or(0, |fault| fault.sessions_active),
+            lost: fault.map_or(0, |fault| fault.sessions_lost),
+            re_established: fault.map_or(0, |fault| fault.sessions_re_established),
+            settled: fault.and_then(|fault| fault.sessions_settled),
+            began: fault.and_then(|fault| fault.began),
+            who: targets.join(", "),
+        }
+    }
+}
+
+impl SessionsLost {
+    fn answer(&self, seen: &Seen) -> (Answer, String) {
+        let lost = ratio(seen.lost, seen.sessions);
+        let mut headline = format!(
+            "{} of {} sessions ({}) were lost, promised at most {}",
+            count(seen.lost),
+            count(seen.sessions),
+            percent(lost),
+            self.max_share
+        );
+        if !seen.who.is_empty() && seen.lost > 0 {
+            headline = format!("{}: {headline}", seen.who);
+        }
+        if seen.sessions == 0 {
+            return (
+                Answer::Inconclusive,
+                "no legacy session was active, so none could be lost".to_owned(),
+            );
+        }
+        let mut answer = if lost <= self.max_share.ratio() {
+            Answer::Pass
+        } else {
+            Answer::Fail
+        };
+        if let Some(within) = self.re_established_within.filter(|_| seen.lost > 0) {
+            let (settled, words) = self.settled(seen, within);
+            answer = answer.max(settled);
+            headline = format!("{headline}; {words}");
+        }
+        (answer, headline)
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "it answers for the second of two parameters"
+    )]
+    fn settled(&self, seen: &Seen, within: Duration) -> (Answer, String) {
+        let promised = format!("promised within {}", humane(within));
+        let missing = seen.lost.saturating_sub(seen.re_established);
+        match seen.settled.map(|at| at.since(Offset::ZERO)) {
+            _ if seen.began.is_none() => (
+                Answer::Inconclusive,
+                "how soon they were re-established is told only for a fault".to_owned(),
+            ),
+            _ if missing > 0 => (
+                Answer::Fail,
+                format!(
+                    "{} never re-established, {promised}",
+                    plural(missing, "session")
+                ),
+            ),
+            Some(last) => (
+                if last <= within {
+                    Answer::Pass
+                } else {
+                    Answer::Fail
+                },
+                format!(
+                    "the last was re-established after {}, {promised}",
+                    humane(last)
+                ),
+            ),
+            None => (Answer::Inconclusive, "none was re-established".to_owned()),
+        }
+    }
+}
+
+impl Check for SessionsLost {
+    fn evaluate(&self, plan: &CheckPlan, analysis: &Analysis) -> Finding {
+        let seen = Seen::of(plan, analysis);
+        let (mut answer, mut headline) = self.answer(&seen);
+        let fault = plan.fault.as_ref();
+        if fault.is_some() && seen.began.is_none() {
+            answer = Answer::Inconclusive;
+            "the fault did not begin, so nothing tells what it costs".clone_into(&mut headline);
+        }
+        let mut evidence = vec![format!(
+            "{} of the lost were re-established",
+            count(seen.re_established)
+        )];
+        let service = fault
+            .and_then(|name| analysis.faults.iter().find(|fault| fault.name == *name))
+            .map(|fault| fault.recovery.service);
+        if let Some(Reached::After(after)) = service {
+            evidence.push(format!(
+                "users were served again after {}",
+                humane(Duration::from_nanos(after))
+            ));
+        }
+        Finding {
+            name: plan.name.clone(),
+            kind: plan.spec.kind.clone(),
+            category: Category::Resilience,
+            answer,
+            headline,
+            evidence,
+            samples: seen.sessions,
+            load_can_cause: true,
+            depends_on: Dependence {
+                phases: phases_from(analysis, seen.began),
+                fault: plan.fault.clone(),
+            },
+            line: plan.line,
+        }
+    }
+}
+
+/// Sessions lost.
+pub(super) const KIND: Kind<dyn Check> = Kind {
+    info: KindInfo {
+        name: "sessions-lost",
+        summary: "a fault costs at most a share of the legacy sessions that were active when it began (without a fault: of all that were born)",
+        example: "[[check]]\nkind = \"sessions-lost\"\nfault = \"one-dies\"\nmax_share = \"40%\"",
+        fields: &[
+            Field {
+                key: "max_share",
+                ty: Ty::Share,
+                need: Need::Default("\"0%\""),
+                summary: "the greatest share of sessions that may be lost",
+                example: "\"40%\"",
+                acts: Acts::Now,
+            },
+            Field {
+                key: "re_established_within",
+                ty: Ty::Duration {
+                    min: 0,
+                    max: 86_400_000_000_000,
+                },
+                need: Need::Optional,
+                summary: "the longest time from the fault's begin until each lost session is replaced; needs a fault",
+                example: "\"5s\"",
+                acts: Acts::Now,
+            },
+        ],
+        validate: no_further_check,
+        acts: Acts::Now,
+    },
+    build: |spec| Ok(Box::new(spec.read::<SessionsLost>()?)),
+};

@@ -1,0 +1,429 @@
+//! The conductor: the only owner of a run's state. Brings the fleet up, starts the load, plays the time line, records, heals,
+//! takes everything down.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::time_line::{Action, What, time_line};
+use super::live::Live;
+use super::player::Player;
+use super::signals::Signals;
+use super::workers::{Heard, Workers};
+use super::{Ended, ExecuteError, Job, Notice};
+use crate::analysis::steady::SteadyGate;
+use crate::clock::{self, Clock};
+use crate::fault::journal::Journal;
+use crate::fault::kinds::FAULTS;
+use crate::fault::{Fault, FleetHands};
+use crate::fleet::address::Network;
+use crate::fleet::process::{Place, ProcessFleet};
+use crate::fleet::slot::Fact;
+use crate::load::frames::{FromWorker, ToWorker};
+use crate::model::event::Ending;
+use crate::model::{EventKind, Offset};
+use crate::plan::Plan;
+use crate::record::layout;
+use crate::record::writer::Recorder;
+use crate::registry::{Family, build};
+
+mod set_up;
+mod telling;
+mod time_line;
+
+/// How far ahead of the moment of Start the time line begins, so that every worker has it in time.
+const LEAD: Duration = Duration::from_millis(300);
+/// A worker that was silent for so long is lost.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long the workers may take to set up their clients.
+const SET_UP: Duration = Duration::from_mins(1);
+/// How long operations may go on after a first signal.
+const WIND_DOWN: Duration = Duration::from_secs(3);
+
+/// Executes the plan and records it.
+///
+/// # Errors
+/// If the run could not be set up or recorded. Whatever happens, the fleet that it deployed is down when this returns.
+pub async fn execute(
+    job: Job,
+    notify: &mut (dyn FnMut(Notice) + Send),
+) -> Result<Ended, ExecuteError> {
+    let recorder = Recorder::start(&job.directory, &job.facts, &job.plan, &job.scenario)
+        .map_err(|source| record_error(&job, source))?;
+    let signals = Signals::listen().map_err(ExecuteError::SetUp)?;
+    let (facts, told) = mpsc::channel(1024);
+    let network = Network::picked_by(job.network);
+    let fleet = deploy(&job, network, &facts)?;
+    let mut conductor = Conductor {
+        recorder,
+        notify,
+        clock: None,
+        pending: Vec::new(),
+        live: Live::default(),
+        gate: SteadyGate::default(),
+        heard_at: BTreeMap::new(),
+        open_workers: 0,
+        marks: Vec::new(),
+        signals,
+        stop: None,
+        at_once: false,
+        broken: None,
+        told,
+        job: &job,
+        fleet: fleet.clone(),
+        facts,
+        how: Ending::Completed,
+    };
+    conductor.run(network).await;
+    if let Some(fleet) = fleet {
+        conductor.take_down(&fleet).await;
+    }
+    conductor.finish()
+}
+
+fn deploy(
+    job: &Job,
+    network: Network,
+    facts: &mpsc::Sender<Fact>,
+) -> Result<Option<Arc<ProcessFleet>>, ExecuteError> {
+    if job.plan.fleet.driver.kind != "process" {
+        return Ok(None);
+    }
+    let place = Place {
+        scenario_dir: job.scenario_dir.clone(),
+        instances: job.directory.path().join(layout::INSTANCES),
+        binary: job.binary.clone(),
+    };
+    let fleet = ProcessFleet::prepare(&job.plan.fleet, network, &place, facts)
+        .map_err(ExecuteError::Fleet)?;
+    Ok(Some(Arc::new(fleet)))
+}
+
+fn record_error(job: &Job, source: std::io::Error) -> ExecuteError {
+    ExecuteError::Record {
+        path: job.directory.path().to_owned(),
+        source,
+    }
+}
+
+struct Conductor<'a> {
+    job: &'a Job,
+    recorder: Recorder,
+    notify: &'a mut (dyn FnMut(Notice) + Send),
+    fleet: Option<Arc<ProcessFleet>>,
+    facts: mpsc::Sender<Fact>,
+    told: mpsc::Receiver<Fact>,
+    signals: Signals,
+    /// Set once `t0` is fixed; facts before that wait in `pending`.
+    clock: Option<Clock>,
+    pending: Vec<Fact>,
+    live: Live,
+    gate: SteadyGate,
+    /// When each worker that has not ended was heard last.
+    heard_at: BTreeMap<u32, Instant>,
+    /// Workers that take part in a second's figures.
+    open_workers: u32,
+    /// What faults did so far.
+    marks: Vec<String>,
+    /// Exit code of the signal that asked to stop.
+    stop: Option<u8>,
+    /// A second signal came.
+    at_once: bool,
+    /// The first error of recording.
+    broken: Option<std::io::Error>,
+    how: Ending,
+}
+
+impl Conductor<'_> {
+    /// Takes the fleet down, its instances' grace periods included; a second signal cuts them short.
+    async fn take_down(&mut self, fleet: &ProcessFleet) {
+        let mut hard = self.at_once || self.how == Ending::Failed;
+        loop {
+            let down = fleet.take_down(hard);
+            tokio::pin!(down);
+            hard = loop {
+                tokio::select! {
+                    () = &mut down => return,
+                    Some(fact) = self.told.recv() => self.fact(fact),
+                    (name, code) = self.signals.next() => {
+                        self.at_once = self.stop.is_some();
+                        self.interrupted(name, code);
+                        break self.at_once;
+                    }
+                }
+            };
+        }
+    }
+
+    async fn run(&mut self, network: Network) {
+        if !self.bring_up().await {
+            return;
+        }
+        let source = self.fleet.as_ref().map(|_| network.clients());
+        let (heard, mut hearing) = mpsc::channel(64);
+        let assignments = self.assignments(source);
+        self.open_workers = self.job.plan.workers;
+        let logs = self.job.directory.path().join(layout::WORKERS);
+        let mut workers = match Workers::start(&self.job.binary, &logs, assignments, &heard).await {
+            Ok(workers) => workers,
+            Err(error) => return self.fail(format!("cannot start the load workers: {error}")),
+        };
+        drop(heard);
+        if self.until_ready(&mut hearing).await {
+            let clock = Clock::starting_at(
+                clock::now() + i64::try_from(LEAD.as_nanos()).unwrap_or_default(),
+            );
+            workers.tell_all(&ToWorker::Start { t0: clock.t0() }).await;
+            self.start_clock(clock);
+            self.play(clock, &mut workers, &mut hearing).await;
+        }
+        workers.end().await;
+    }
+
+    /// Plays the time line until every worker has ended and every fault is healed.
+    async fn play(
+        &mut self,
+        clock: Clock,
+        workers: &mut Workers,
+        hearing: &mut mpsc::Receiver<Heard>,
+    ) {
+        let plan = &self.job.plan;
+        let now = Instant::now();
+        let moment = |offset: Offset| now + LEAD + offset.since(Offset::ZERO);
+        let mut due = time_line(plan);
+        due.reverse();
+        let journal = match Journal::open(&self.job.directory.path().join(layout::UNDO)) {
+            Ok(journal) => Arc::new(Mutex::new(journal)),
+            Err(error) => return self.broken = Some(error),
+        };
+        self.heard_at = (0..plan.workers)
+            .map(|worker| (worker, now + LEAD))
+            .collect();
+        let mut faults: JoinSet<()> = JoinSet::new();
+        let mut tick = tokio::time::interval_at(now + LEAD, Duration::from_secs(1));
+        let mut wind_down: Option<Instant> = None;
+        // Nothing may keep a run alive for ever: at the latest now everything is given up.
+        let last = moment(plan.end())
+            + plan.longest_operation()
+            + heal_patience(plan)
+            + Duration::from_secs(20);
+        loop {
+            if self.heard_at.is_empty() && (faults.is_empty() || self.at_once) {
+                break;
+            }
+            let next = due
+                .last()
+                .filter(|_| self.stop.is_none() && self.how == Ending::Completed)
+                .map(|action| moment(action.at));
+            tokio::select! {
+                Some((worker, message)) = hearing.recv() => self.hear(worker, message),
+                Some(fact) = self.told.recv() => self.fact(fact),
+                Some(_) = faults.join_next() => {}
+                _ = tick.tick() => {
+                    self.sample(clock, workers);
+                    self.lose_the_silent(workers).await;
+                }
+                () = until(next) => {
+                    if let Some(action) = due.pop() {
+                        self.act(action, clock, &journal, &mut faults, workers).await;
+                    }
+                }
+                (name, code) = self.signals.next() => {
+                    self.at_once = self.stop.is_some();
+                    self.interrupted(name, code);
+                    workers.tell_all(&ToWorker::Stop { hard: self.at_once }).await;
+                    wind_down = Some(Instant::now() + WIND_DOWN);
+                }
+                () = until(wind_down) => {
+                    workers.tell_all(&ToWorker::Stop { hard: true }).await;
+                    wind_down = None;
+                }
+                () = tokio::time::sleep_until(last) => {
+                    self.fail("the run did not end in its time".to_owned());
+                    break;
+                }
+            }
+            if self.broken.is_some() && self.how != Ending::Failed {
+                self.how = Ending::Failed;
+                workers.tell_all(&ToWorker::Stop { hard: true }).await;
+            }
+        }
+        while let Ok(fact) = self.told.try_recv() {
+            self.fact(fact);
+        }
+    }
+
+    async fn act(
+        &mut self,
+        action: Action<'_>,
+        clock: Clock,
+        journal: &Arc<Mutex<Journal>>,
+        faults: &mut JoinSet<()>,
+        workers: &mut Workers,
+    ) {
+        match action.what {
+            What::PhaseEnds(phase) => self.fact((
+                clock::now(),
+                EventKind::PhaseEnded {
+                    phase: phase.to_owned(),
+                },
+            )),
+            What::PhaseBegins(phase) => self.fact((
+                clock::now(),
+                EventKind::PhaseBegan {
+                    phase: phase.to_owned(),
+                },
+            )),
+            What::Gate => {
+                let asked = self.gate.decide(&self.job.plan.steady, clock.now());
+                let needed_ratio = self.job.plan.steady.share.ratio();
+                self.fact((
+                    clock::now(),
+                    EventKind::SteadyState {
+                        steady: asked.steady,
+                        good: asked.good,
+                        total: asked.total,
+                        needed_ratio,
+                    },
+                ));
+                if !asked.steady {
+                    self.line(format!("not steady before the first fault: {} of {} operations ended ok; nothing is injected", asked.good, asked.total));
+                    self.how = Ending::NotReady;
+                    workers.tell_all(&ToWorker::Stop { hard: false }).await;
+                }
+            }
+            What::Fault(plan) => {
+                let fault: Result<Box<dyn Fault>, _> = build(FAULTS, Family::Fault, &plan.spec);
+                match (fault, &self.fleet) {
+                    (Ok(fault), Some(fleet)) => {
+                        let hands: Arc<dyn FleetHands> = Arc::<ProcessFleet>::clone(fleet);
+                        let (journal, facts) = (Arc::clone(journal), self.facts.clone());
+                        faults.spawn(
+                            Player {
+                                plan: plan.clone(),
+                                fault,
+                                hands,
+                                journal,
+                                clock,
+                                facts,
+                            }
+                            .play(),
+                        );
+                    }
+                    (Err(error), _) => self.fact((
+                        clock::now(),
+                        EventKind::FaultFailed {
+                            fault: plan.name.clone(),
+                            reason: error.to_string(),
+                        },
+                    )),
+                    (Ok(_), None) => {
+                        let reason = "the fleet is not mcpload's to act on".to_owned();
+                        self.fact((
+                            clock::now(),
+                            EventKind::FaultFailed {
+                                fault: plan.name.clone(),
+                                reason,
+                            },
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, worker: u32, message: Result<FromWorker, String>) {
+        if let Some(at) = self.heard_at.get_mut(&worker) {
+            *at = Instant::now();
+        }
+        let result = match message {
+            Ok(FromWorker::Calls(frame)) => self.recorder.calls(&frame),
+            Ok(FromWorker::Sessions(frame)) => self.recorder.sessions(&frame),
+            Ok(FromWorker::Counts(lines)) => self.recorder.counts(&lines),
+            Ok(FromWorker::Histograms(lines)) => {
+                self.live.histograms(worker, &lines);
+                self.recorder.histograms(&lines)
+            }
+            Ok(FromWorker::Second(second)) => {
+                self.gate
+                    .observe(second.second, second.ok, second.ok + second.bad);
+                if let Some(glance) = self.live.second(worker, &second, self.open_workers) {
+                    self.figures(glance);
+                }
+                Ok(())
+            }
+            Ok(FromWorker::End(totals)) => {
+                self.heard_at.remove(&worker);
+                self.open_workers = self.open_workers.saturating_sub(1);
+                let (operations, calls) = (totals.operations, totals.calls);
+                let (shed, unrecorded) = (totals.shed, totals.unrecorded);
+                self.fact((
+                    clock::now(),
+                    EventKind::WorkerEnded {
+                        worker,
+                        operations,
+                        calls,
+                        shed,
+                        unrecorded,
+                    },
+                ));
+                Ok(())
+            }
+            Ok(FromWorker::Failed(failed)) => {
+                self.lose(worker, failed.reason);
+                Ok(())
+            }
+            Err(reason) => {
+                // A stream that ends after End is the worker's exit.
+                if self.heard_at.contains_key(&worker) {
+                    self.lose(worker, reason);
+                }
+                Ok(())
+            }
+            Ok(FromWorker::Hello(_) | FromWorker::Ready(_)) => Ok(()),
+        };
+        self.recorded(result);
+    }
+
+    fn lose(&mut self, worker: u32, reason: String) {
+        self.heard_at.remove(&worker);
+        self.open_workers = self.open_workers.saturating_sub(1);
+        self.line(format!(
+            "worker {worker} is lost: {reason}; the run is invalid"
+        ));
+        self.fact((clock::now(), EventKind::WorkerLost { worker, reason }));
+    }
+
+    async fn lose_the_silent(&mut self, workers: &mut Workers) {
+        let silent: Vec<u32> = self
+            .heard_at
+            .iter()
+            .filter(|(_, at)| at.elapsed() > SILENCE)
+            .map(|(worker, _)| *worker)
+            .collect();
+        for worker in silent {
+            self.lose(worker, format!("silent for {} s", SILENCE.as_secs()));
+            workers.kill(worker).await;
+        }
+    }
+}
+
+fn heal_patience(plan: &Plan) -> Duration {
+    plan.faults
+        .iter()
+        .map(|fault| fault.heal_within)
+        .max()
+        .unwrap_or_default()
+}
+
+/// Sleeps until then; for ever if there is no then.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
+    }
+}

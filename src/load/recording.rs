@@ -1,0 +1,481 @@
+//! What the hot thread writes down: rows, counts and histograms of the current second, swapped each second.
+//!
+//! Impure only in that it hands full seconds to a channel. Invariants: the hot thread never waits here; rows are dropped before
+//! counts and histograms are, and each dropped row is counted as `unrecorded`; a row belongs to the second in which it was done.
+//! Stamps come in as raw readings of the clock: before Start nobody knows `t0`, so what happens in set-up is kept as it is and
+//! written down when the clock is known. Next: [`second`] is what is swapped, [`encode`] how it becomes frames.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+
+use hdrhistogram::Histogram;
+
+use super::frames::Totals;
+use super::table::{Table, nanos};
+use crate::clock::Clock;
+use crate::model::outcome::Outcome;
+use crate::model::session::Transition;
+use crate::model::{Class, InstanceId, ProtocolVersion};
+use crate::plan::Counted;
+use crate::record::tag::Measure;
+
+pub(crate) mod encode;
+pub(crate) mod second;
+
+use second::{Key, Label, Second};
+
+/// Rows that one second can hold; more are counted as unrecorded.
+const MAX_ROWS: usize = 400_000;
+/// Label sets that histograms are kept of; operations beyond go together.
+const MAX_LABELS: usize = 1000;
+/// Different names of instances that are kept; others count as unknown.
+const MAX_INSTANCES: usize = 10_000;
+/// Slots that a histogram is kept of.
+const MAX_SLOTS: usize = 1000;
+
+/// What a Call asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A step of the operation.
+    Step,
+    /// A session.
+    Initialize,
+    /// The end of the handshake.
+    Initialized,
+    /// The end of a session.
+    Delete,
+}
+
+/// A Call as the hot thread knows it: numbers for names, raw stamps for offsets. Fields as in `model::Call`.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) done: i64,
+    pub(crate) operation_due: i64,
+    pub(crate) due: i64,
+    pub(crate) taken: Option<i64>,
+    pub(crate) sent: Option<i64>,
+    pub(crate) first_byte: Option<i64>,
+    pub(crate) first_event: Option<i64>,
+    pub(crate) connect_ns: Option<u64>,
+    pub(crate) workload: u32,
+    /// `None`: session upkeep.
+    pub(crate) operation: Option<u32>,
+    pub(crate) arrival: Option<u64>,
+    pub(crate) step: u32,
+    pub(crate) attempt: u32,
+    pub(crate) client: u32,
+    pub(crate) session: Option<u32>,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) asked: Asked,
+    /// The phase of its arrival; filled in by the recorder for session upkeep.
+    pub(crate) phase: Option<u32>,
+    pub(crate) class: Class,
+    pub(crate) code: Option<i64>,
+    /// Which of the recorder's instances answered.
+    pub(crate) instance: Option<Instance>,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) ends: Option<Outcome>,
+}
+
+impl Attempt {
+    /// What is known of its effect.
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.class.outcome(self.code)
+    }
+
+    fn label(&self) -> Label {
+        Label {
+            workload: self.workload,
+            operation: self.operation,
+            protocol: self.protocol,
+            phase: self.phase,
+        }
+    }
+}
+
+/// A name of an instance, kept once.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) name: Arc<str>,
+    slot: Option<Arc<str>>,
+}
+
+/// A transition of a session, with a raw stamp. Fields as in `model::session::SessionRow`.
+#[derive(Clone, Debug)]
+pub(crate) struct Move {
+    pub(crate) at: i64,
+    pub(crate) workload: u32,
+    pub(crate) client: u32,
+    pub(crate) session: u32,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) transition: Transition,
+    pub(crate) instance: Option<Instance>,
+    pub(crate) cause: String,
+}
+
+/// An arrival that was released, for the counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    /// When, raw.
+    pub(crate) taken: i64,
+    /// When it was due, raw.
+    pub(crate) due: i64,
+    /// What it is.
+    pub(crate) label: Label,
+}
+
+enum Early {
+    Attempt(Attempt),
+    Move(Move),
+}
+
+/// What goes to the sender thread.
+pub(crate) enum Parcel {
+    /// A control message.
+    Message(super::frames::FromWorker),
+    /// A second, or several that had to wait.
+    Second(Box<Second>),
+}
+
+/// Writes down what happens.
+pub(crate) struct Recorder {
+    table: Arc<Table>,
+    clock: Option<Clock>,
+    early: Vec<Early>,
+    current: Second,
+    /// Seconds that could not be handed over yet, without their rows.
+    stalled: Option<Box<Second>>,
+    sender: SyncSender<Parcel>,
+    /// Emptied histograms that the sender thread gives back.
+    returned: Receiver<Histogram<u64>>,
+    labels: HashMap<Label, ()>,
+    instances: HashMap<Box<str>, Instance>,
+    slots: HashMap<Box<str>, Arc<str>>,
+    totals: Totals,
+    in_flight: u64,
+}
+
+impl Recorder {
+    /// A recorder that hands its seconds to `sender`.
+    pub(crate) fn new(
+        table: Arc<Table>,
+        sender: SyncSender<Parcel>,
+        returned: Receiver<Histogram<u64>>,
+    ) -> Self {
+        Self {
+            current: Second::new(-1),
+            table,
+            clock: None,
+            early: Vec::new(),
+            stalled: None,
+            sender,
+            returned,
+            labels: HashMap::new(),
+            instances: HashMap::new(),
+            slots: HashMap::new(),
+            totals: Totals::default(),
+            in_flight: 0,
+        }
+    }
+
+    /// Starts the clock, and writes down what happened before.
+    pub(crate) fn start(&mut self, clock: Clock) {
+        self.clock = Some(clock);
+        let early = std::mem::take(&mut self.early);
+        let first = early.iter().map(|early| match early {
+            Early::Attempt(attempt) => attempt.done,
+            Early::Move(change) => change.at,
+        });
+        self.current = Second::new(first.min().map_or(-1, |raw| second_of(clock, raw)).min(-1));
+        for early in early {
+            match early {
+                Early::Attempt(attempt) => self.attempt(attempt),
+                Early::Move(change) => self.transition(change),
+            }
+        }
+    }
+
+    /// Counts an arrival that was released to its client.
+    pub(crate) fn released(&mut self, arrival: Taken) {
+        self.roll(arrival.taken);
+        self.in_flight += 1;
+        let lag = arrival.taken.saturating_sub(arrival.due);
+        self.current.live.arrivals += 1;
+        self.current.live.max_lag_ns = self.current.live.max_lag_ns.max(magnitude(lag));
+        self.current.counters(arrival.label).arrivals += 1;
+        self.measure(Measure::Lag, arrival.label, lag);
+    }
+
+    /// Counts an arrival that was shed.
+    pub(crate) fn shed(&mut self, arrival: Taken) {
+        self.roll(arrival.taken);
+        let lag = arrival.taken.saturating_sub(arrival.due);
+        self.current.live.shed += 1;
+        self.current.live.max_lag_ns = self.current.live.max_lag_ns.max(magnitude(lag));
+        self.totals.shed += 1;
+        self.current.counters(arrival.label).shed += 1;
+        self.measure(Measure::Lag, arrival.label, lag);
+    }
+
+    /// Writes down a Call.
+    pub(crate) fn attempt(&mut self, mut attempt: Attempt) {
+        let Some(clock) = self.clock else {
+            if self.early.len() < MAX_ROWS {
+                self.early.push(Early::Attempt(attempt));
+            }
+            return;
+        };
+        self.roll(attempt.done);
+        if attempt.operation.is_none() {
+            attempt.phase = self.table.phase_at(clock.offset(attempt.operation_due));
+        }
+        self.count(&attempt);
+        self.measures(&attempt);
+        self.totals.calls += 1;
+        if self.current.rows.len() < MAX_ROWS {
+            self.current.rows.push(attempt);
+        } else {
+            self.current.counters(attempt.label()).unrecorded += 1;
+            self.current.live.unrecorded += 1;
+        }
+    }
+
+    /// Writes down a transition of a session.
+    pub(crate) fn transition(&mut self, change: Move) {
+        if self.clock.is_none() {
+            if self.early.len() < MAX_ROWS {
+                self.early.push(Early::Move(change));
+            }
+            return;
+        }
+        self.roll(change.at);
+        if self.current.moves.len() < MAX_ROWS {
+            self.current.moves.push(change);
+        }
+    }
+
+    /// The kept form of an instance's name; `None` for an empty one, and for new ones when there are too many.
+    pub(crate) fn instance(&mut self, name: &str) -> Option<Instance> {
+        if name.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.instances.get(name) {
+            return Some(known.clone());
+        }
+        if self.instances.len() >= MAX_INSTANCES {
+            return None;
+        }
+        let Ok(id) = name.parse::<InstanceId>();
+        let kept = Instance {
+            name: Arc::from(name),
+            slot: self.slot(id.slot.as_str()),
+        };
+        self.instances.insert(Box::from(name), kept.clone());
+        Some(kept)
+    }
+
+    /// A slot's name as tags can hold it.
+    fn slot(&mut self, name: &str) -> Option<Arc<str>> {
+        let safe = |letter: char| {
+            letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':')
+        };
+        let name: String = name
+            .chars()
+            .map(|letter| if safe(letter) { letter } else { '_' })
+            .collect();
+        if let Some(known) = self.slots.get(name.as_str()) {
+            return Some(Arc::clone(known));
+        }
+        if self.slots.len() >= MAX_SLOTS {
+            return None;
+        }
+        let kept: Arc<str> = Arc::from(name.as_str());
+        self.slots.insert(name.into_boxed_str(), Arc::clone(&kept));
+        Some(kept)
+    }
+
+    /// Closes every second that ended before the raw reading `now`.
+    pub(crate) fn roll(&mut self, now: i64) {
+        let Some(clock) = self.clock else { return };
+        let second = second_of(clock, now);
+        while self.current.live.second < second {
+            let next = if self.current.is_empty() && self.current.live.second < -1 {
+                // Set-up can be long; its empty seconds say nothing.
+                second.min(-1)
+            } else {
+                self.current.live.second + 1
+            };
+            self.hand_over(next);
+        }
+    }
+
+    /// Closes the current second, whatever is left of it. Call it when nothing more comes.
+    pub(crate) fn finish(&mut self) {
+        let next = self.current.live.second + 1;
+        self.hand_over(next);
+    }
+
+    /// Whether everything has been handed over; tries again if not.
+    pub(crate) fn is_handed_over(&mut self) -> bool {
+        if let Some(stalled) = self.stalled.take() {
+            self.send(stalled);
+        }
+        self.stalled.is_none()
+    }
+
+    /// The totals so far.
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Operations that were released and have not ended.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    fn hand_over(&mut self, next: i64) {
+        self.current.live.in_flight = self.in_flight;
+        let full = std::mem::replace(&mut self.current, Second::new(next));
+        if full.is_empty() && full.live.second < 0 {
+            return;
+        }
+        let mut full = Box::new(full);
+        if let Some(mut stalled) = self.stalled.take() {
+            stalled.append(*full);
+            full = stalled;
+        }
+        self.send(full);
+    }
+
+    fn send(&mut self, second: Box<Second>) {
+        match self.sender.try_send(Parcel::Second(second)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(Parcel::Second(mut second))) => {
+                self.totals.unrecorded += second.drop_rows();
+                self.stalled = Some(second);
+            }
+            // The conductor is gone; the reader thread says so.
+            Err(TrySendError::Full(Parcel::Message(_)) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    fn count(&mut self, attempt: &Attempt) {
+        let outcome = attempt.outcome();
+        let ended = attempt.ends.filter(|_| attempt.arrival.is_some());
+        let counters = self.current.counters(attempt.label());
+        counters.calls.add(outcome);
+        if let Some(ended) = ended {
+            counters.operations.add(ended);
+        }
+        if attempt.arrival.is_some() {
+            over(&self.table, attempt, &mut counters.over);
+        }
+        if let Some(ended) = ended {
+            self.in_flight = self.in_flight.saturating_sub(1);
+            self.totals.operations += 1;
+            if ended == Outcome::Ok {
+                self.current.live.ok += 1;
+            } else {
+                self.current.live.bad += 1;
+            }
+        }
+    }
+
+    fn measures(&mut self, attempt: &Attempt) {
+        let label = attempt.label();
+        let ok = attempt.class == Class::None;
+        if let Some(ended) = attempt.ends.filter(|_| attempt.arrival.is_some()) {
+            let measure = if ended == Outcome::Ok {
+                Measure::Response
+            } else {
+                Measure::ResponseBad
+            };
+            self.measure(measure, label, attempt.done - attempt.operation_due);
+        }
+        if let Some(sent) = attempt.sent {
+            if ok {
+                self.measure(Measure::Service, label, attempt.done - sent);
+                if let Some(slot) = attempt.instance.as_ref().and_then(|kept| kept.slot.clone()) {
+                    let key = Key::Slot(slot, attempt.phase);
+                    self.histogram(key, attempt.done - sent);
+                }
+            }
+            if let Some(taken) = attempt.taken {
+                self.measure(Measure::ClientWait, label, sent - taken);
+            }
+            if let Some(first) = attempt.first_byte {
+                self.measure(Measure::FirstByte, label, first - sent);
+            }
+            if let Some(first) = attempt.first_event {
+                self.measure(Measure::FirstEvent, label, first - sent);
+            }
+        }
+        if let Some(connect) = attempt.connect_ns {
+            let connect = i64::try_from(connect).unwrap_or(i64::MAX);
+            self.measure(Measure::Connect, label, connect);
+        }
+    }
+
+    fn measure(&mut self, measure: Measure, mut label: Label, value: i64) {
+        if !self.labels.contains_key(&label) {
+            if self.labels.len() >= MAX_LABELS {
+                label.operation = Some(Label::OTHER);
+            } else {
+                self.labels.insert(label, ());
+            }
+        }
+        self.histogram(Key::Label(measure, label), value);
+    }
+
+    fn histogram(&mut self, key: Key, value: i64) {
+        let returned = &self.returned;
+        let histogram = self
+            .current
+            .histograms
+            .entry(key)
+            .or_insert_with(|| returned.try_recv().ok().or_else(second::new_histogram));
+        if let Some(histogram) = histogram {
+            histogram.saturating_record(magnitude(value));
+        }
+    }
+}
+
+/// Adds to the `over_*` counters of the objectives that this Call, or the end of its operation, exceeds.
+fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) {
+    over.resize(table.thresholds.len(), 0);
+    for (threshold, count) in table.thresholds.iter().zip(over) {
+        let (outcome, since) = match (threshold.of, attempt.ends) {
+            (Counted::Operations, Some(ended)) => (ended, attempt.operation_due),
+            (Counted::Operations, None) => continue,
+            (Counted::Calls, _) => (attempt.outcome(), attempt.due),
+        };
+        let bad = outcome != Outcome::Ok || attempt.done - since > threshold.under_ns;
+        if bad && counts(table, threshold, attempt) {
+            *count += 1;
+        }
+    }
+}
+
+fn counts(table: &Table, threshold: &super::table::Threshold, attempt: &Attempt) -> bool {
+    threshold.operations.is_empty()
+        || threshold
+            .operations
+            .iter()
+            .any(|name| name == encode::operation_name(table, attempt.workload, attempt.operation))
+}
+
+/// A span for a histogram or the greatest lag; none is below zero.
+fn magnitude(span: i64) -> u64 {
+    u64::try_from(span).unwrap_or(0)
+}
+
+fn second_of(clock: Clock, raw: i64) -> i64 {
+    clock.offset(raw).nanos().div_euclid(1_000_000_000)
+}
+
+/// The raw reading at which the second of `now` ends.
+pub(crate) fn next_edge(clock: Clock, now: i64) -> i64 {
+    clock.t0() + (second_of(clock, now) + 1) * nanos(std::time::Duration::from_secs(1))
+}

@@ -1,0 +1,275 @@
+//! From a [`Second`] to frames: CSV, zstd, the interval log. This is the work of the sender thread.
+//!
+//! Pure.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as LogTag};
+use thiserror::Error;
+
+use super::second::{Counters, Key, Label, Second};
+use super::{Asked, Attempt, Instance, Move};
+use crate::clock::Clock;
+use crate::load::frames::FromWorker;
+use crate::load::table::Table;
+use crate::model::Call;
+use crate::model::session::SessionRow;
+use crate::plan::StepPlan;
+use crate::record::rows::CountRow;
+use crate::record::tag::Tag;
+
+/// The level of compression: the fastest that is worth its name.
+const LEVEL: i32 = 2;
+
+/// Why a second could not be encoded.
+#[derive(Debug, Error)]
+pub(crate) enum EncodeError {
+    /// As CSV.
+    #[error("rows cannot be written as CSV")]
+    Csv(#[source] csv::Error),
+    /// As a zstd frame.
+    #[error("rows cannot be compressed")]
+    Zstd(#[source] std::io::Error),
+    /// As an interval log.
+    #[error("a histogram cannot be written: {0}")]
+    Histogram(String),
+}
+
+/// The frames of a second, in the order in which they are sent; the last are its Second messages. The histograms are emptied
+/// and handed to `recycle`.
+pub(crate) fn frames(
+    table: &Table,
+    clock: Clock,
+    second: Second,
+    recycle: &mut dyn FnMut(Histogram<u64>),
+) -> Result<Vec<FromWorker>, EncodeError> {
+    let mut frames = Vec::new();
+    let seconds = second.seconds();
+    let mut counts = writer();
+    for (live, rows) in &seconds {
+        for (label, counters) in rows {
+            let row = count_row(table, live.second, *label, counters);
+            let over = (0..table.thresholds.len())
+                .map(|place| counters.over.get(place).copied().unwrap_or(0));
+            let over: Vec<u64> = over.collect();
+            counts.serialize((row, over)).map_err(EncodeError::Csv)?;
+        }
+    }
+    push(&mut frames, FromWorker::Counts, bytes(counts)?);
+    let mut calls = writer();
+    for row in &second.rows {
+        calls
+            .serialize(call(table, clock, row))
+            .map_err(EncodeError::Csv)?;
+    }
+    push(&mut frames, FromWorker::Calls, compress(&bytes(calls)?)?);
+    let mut sessions = writer();
+    for row in &second.moves {
+        sessions
+            .serialize(session_row(table, clock, row))
+            .map_err(EncodeError::Csv)?;
+    }
+    push(
+        &mut frames,
+        FromWorker::Sessions,
+        compress(&bytes(sessions)?)?,
+    );
+    let lives: Vec<_> = seconds.iter().map(|(live, _)| *live).collect();
+    let first = lives.first().map_or(0, |live| live.second);
+    let log = histograms(table, first, second, recycle)?;
+    push(&mut frames, FromWorker::Histograms, log);
+    frames.extend(lives.into_iter().map(FromWorker::Second));
+    Ok(frames)
+}
+
+fn push(frames: &mut Vec<FromWorker>, kind: fn(Vec<u8>) -> FromWorker, bytes: Vec<u8>) {
+    if !bytes.is_empty() {
+        frames.push(kind(bytes));
+    }
+}
+
+fn writer() -> csv::Writer<Vec<u8>> {
+    csv::WriterBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_writer(Vec::new())
+}
+
+fn bytes(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, EncodeError> {
+    writer
+        .into_inner()
+        .map_err(|error| EncodeError::Csv(error.into_error().into()))
+}
+
+fn compress(bytes: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    zstd::bulk::compress(bytes, LEVEL).map_err(EncodeError::Zstd)
+}
+
+/// Interval lines: start and length in seconds from `t0`; set-up counts into the second that starts there.
+fn histograms(
+    table: &Table,
+    first: i64,
+    second: Second,
+    recycle: &mut dyn FnMut(Histogram<u64>),
+) -> Result<Vec<u8>, EncodeError> {
+    let start = Duration::from_secs(u64::try_from(first).unwrap_or(0));
+    let length = second
+        .live
+        .second
+        .saturating_add(1)
+        .saturating_sub(first.max(0));
+    let length = Duration::from_secs(u64::try_from(length).unwrap_or(0).max(1));
+    let mut log = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let wrong = |error: &dyn std::fmt::Display| EncodeError::Histogram(error.to_string());
+    // A builder that was told nothing writes no header lines.
+    let mut writer = IntervalLogWriterBuilder::new()
+        .begin_log_with(&mut log, &mut serializer)
+        .map_err(|error| wrong(&error))?;
+    let mut histograms: Vec<_> = second.histograms.into_iter().collect();
+    histograms.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    for (key, histogram) in histograms {
+        let Some(mut histogram) = histogram else {
+            continue;
+        };
+        let tag = tag(table, &key).to_string();
+        writer
+            .write_histogram(&histogram, start, length, LogTag::new(&tag))
+            .map_err(|error| wrong(&error))?;
+        histogram.reset();
+        recycle(histogram);
+    }
+    Ok(log)
+}
+
+fn tag(table: &Table, key: &Key) -> Tag {
+    match key {
+        Key::Label(measure, label) => Tag::Label {
+            measure: *measure,
+            workload: workload_name(table, label.workload).to_owned(),
+            operation: operation_name(table, label.workload, label.operation).to_owned(),
+            protocol: label.protocol,
+            phase: phase_name(table, label.phase).to_owned(),
+        },
+        Key::Slot(slot, phase) => Tag::SlotService {
+            slot: slot.to_string(),
+            phase: phase_name(table, *phase).to_owned(),
+        },
+    }
+}
+
+fn count_row(table: &Table, second: i64, label: Label, counters: &Counters) -> CountRow {
+    CountRow {
+        second,
+        worker: table.index,
+        phase: phase_name(table, label.phase).to_owned(),
+        workload: workload_name(table, label.workload).to_owned(),
+        operation: operation_name(table, label.workload, label.operation).to_owned(),
+        protocol: label.protocol,
+        arrivals: counters.arrivals,
+        shed: counters.shed,
+        unrecorded: counters.unrecorded,
+        operations_ok: counters.operations.ok,
+        operations_fail: counters.operations.fail,
+        operations_info: counters.operations.info,
+        calls_ok: counters.calls.ok,
+        calls_fail: counters.calls.fail,
+        calls_info: counters.calls.info,
+    }
+}
+
+fn call(table: &Table, clock: Clock, row: &Attempt) -> Call {
+    let at = |raw: i64| clock.offset(raw);
+    let step = step(table, row);
+    let method = match row.asked {
+        Asked::Step => step.map_or("", |step| {
+            crate::load::table::wire_name(step.method, row.protocol.era())
+        }),
+        Asked::Initialize => "initialize",
+        Asked::Initialized => "notifications/initialized",
+        Asked::Delete => "DELETE",
+    };
+    let target = match row.asked {
+        Asked::Step => step.map_or("", |step| step.target.as_str()),
+        Asked::Initialize | Asked::Initialized | Asked::Delete => "",
+    };
+    Call {
+        done: at(row.done),
+        operation_due: at(row.operation_due),
+        due: at(row.due),
+        taken: row.taken.map(at),
+        sent: row.sent.map(at),
+        first_byte: row.first_byte.map(at),
+        first_event: row.first_event.map(at),
+        connect_ns: row.connect_ns,
+        tls_ns: None,
+        worker: table.index,
+        workload: workload_name(table, row.workload).to_owned(),
+        operation: operation_name(table, row.workload, row.operation).to_owned(),
+        arrival: row.arrival,
+        step: row.step,
+        attempt: row.attempt,
+        client: row.client,
+        session: row.session,
+        protocol: row.protocol,
+        method: method.to_owned(),
+        target: target.to_owned(),
+        phase: phase_name(table, row.phase).to_owned(),
+        outcome: row.outcome(),
+        class: row.class,
+        code: row.code,
+        instance: instance_name(row.instance.as_ref()),
+        bytes_in: row.bytes_in,
+        bytes_out: row.bytes_out,
+        ends: row.ends,
+    }
+}
+
+fn session_row(table: &Table, clock: Clock, row: &Move) -> SessionRow {
+    SessionRow {
+        at: clock.offset(row.at),
+        worker: table.index,
+        workload: workload_name(table, row.workload).to_owned(),
+        client: row.client,
+        session: row.session,
+        protocol: row.protocol,
+        transition: row.transition,
+        instance: instance_name(row.instance.as_ref()),
+        cause: row.cause.clone(),
+    }
+}
+
+fn instance_name(instance: Option<&Instance>) -> String {
+    instance.map_or_else(String::new, |kept| kept.name.to_string())
+}
+
+fn step<'a>(table: &'a Table, row: &Attempt) -> Option<&'a StepPlan> {
+    let workload = table.plan.workloads.get(row.workload as usize)?;
+    let operation = workload.operations.get(row.operation? as usize)?;
+    operation.steps.get(row.step as usize)
+}
+
+fn workload_name(table: &Table, workload: u32) -> &str {
+    let plan = table.plan.workloads.get(workload as usize);
+    plan.map_or("", |workload| workload.name.as_str())
+}
+
+/// The name of an operation in rows, counts and tags.
+pub(super) fn operation_name(table: &Table, workload: u32, operation: Option<u32>) -> &str {
+    let Some(operation) = operation else {
+        return "session";
+    };
+    let plan = table.plan.workloads.get(workload as usize);
+    plan.and_then(|workload| workload.operations.get(operation as usize))
+        .map_or("other", |operation| operation.name.as_str())
+}
+
+fn phase_name(table: &Table, phase: Option<u32>) -> &str {
+    let plan = phase.and_then(|phase| table.plan.phases.get(phase as usize));
+    plan.map_or("set-up", |phase| phase.name.as_str())
+}

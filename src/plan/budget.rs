@@ -1,0 +1,93 @@
+//! Files and sockets that each process of a run needs, against what it may have.
+//!
+//! Pure. An upper bound from the plan alone: a client holds a connection for its calls and, in the legacy era, one more for its
+//! stream; a balancer holds a second one to a server for each.
+
+use crate::model::protocol::Era;
+use crate::plan::{EndpointPlan, Plan};
+
+/// Files that any process has open by itself: standard streams, logs, the event loop, listeners.
+const OWN: u64 = 64;
+
+/// What one process needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Which process, in words: `each of 2 workers`.
+    pub process: String,
+    /// The role, if it is of the fleet.
+    pub role: Option<String>,
+    /// Open files at most, sockets included.
+    pub files: u64,
+    /// How many it may have.
+    pub limit: u64,
+}
+
+/// What each kind of process needs; `host` is the limit of a process of this machine.
+pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
+    let connections: u64 = plan
+        .workloads
+        .iter()
+        .map(|workload| {
+            let legacy = workload
+                .protocols
+                .iter()
+                .any(|(version, weight)| *weight > 0 && version.era() == Era::Legacy);
+            u64::from(workload.clients) * if legacy { 2 } else { 1 }
+        })
+        .sum();
+    let workers = u64::from(plan.workers.max(1));
+    let slots = plan.fleet.slots().count() as u64;
+    let mut needs = vec![
+        Need {
+            process: "the conductor".to_owned(),
+            role: None,
+            files: OWN + 6 * slots + 4 * workers,
+            limit: host,
+        },
+        Need {
+            process: count("worker", workers),
+            role: None,
+            files: OWN + connections.div_ceil(workers),
+            limit: host,
+        },
+    ];
+    let front = match &plan.fleet.endpoint {
+        EndpointPlan::Role { role, .. } => plan.fleet.role(role),
+        EndpointPlan::Urls(_) => None,
+    };
+    for role in &plan.fleet.roles {
+        let replicas = (role.slots.len() as u64).max(1);
+        // While some slots are down, the others carry their connections; half of them is what is planned for.
+        let carrying = replicas.div_ceil(2);
+        let is_front = front.is_some_and(|front| front.name == role.name);
+        let behind = front.is_some_and(|front| front.needs.contains(&role.name));
+        let sockets = match (is_front, behind) {
+            (true, _) if front.is_some_and(|front| !front.needs.is_empty()) => {
+                2 * connections.div_ceil(replicas)
+            }
+            (true, _) => connections.div_ceil(replicas),
+            (false, true) => connections.div_ceil(carrying),
+            (false, false) => 0,
+        };
+        let own_limit = role
+            .slots
+            .iter()
+            .filter_map(|slot| slot.limits.open_files)
+            .min();
+        needs.push(Need {
+            process: count(&role.name, replicas),
+            role: Some(role.name.clone()),
+            files: OWN + sockets,
+            limit: own_limit.unwrap_or(host),
+        });
+    }
+    needs
+}
+
+fn count(noun: &str, count: u64) -> String {
+    if count == 1 {
+        format!("the {noun}")
+    } else {
+        format!("each of {count} {noun}s")
+    }
+}

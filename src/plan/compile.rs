@@ -1,0 +1,182 @@
+//! From a Scenario to a Plan: names resolved, times fixed, targets drawn; whatever cannot be, or can never be decided, refused.
+//!
+//! Pure. Each part is a file that takes the [`Context`] and reports into it; nothing stops at the first mistake. The order is:
+//! phases, workloads, fleet, faults, objectives and checks, then what holds between them (`decidable`, `budget`).
+
+use std::collections::BTreeMap;
+
+use crate::catalog::Catalog;
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::Seed;
+use crate::plan::{Plan, SteadyPlan, budget};
+use crate::scenario::{Loaded, Scenario, Spans};
+
+mod checks;
+mod command;
+mod decidable;
+mod faults;
+mod fleet;
+mod objectives;
+mod operations;
+mod phases;
+mod roles;
+mod templates;
+mod workloads;
+
+pub(super) use decidable::{intended, promised_share, samples_needed};
+
+/// What the plan depends on beside the scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// Processors of this machine.
+    pub cores: u32,
+    /// Open files that a process may have.
+    pub open_files: u64,
+    /// The seed to use if the scenario has none.
+    pub seed: u64,
+}
+
+/// The scenario and what is wrong with it so far.
+struct Context<'a> {
+    scenario: &'a Scenario,
+    spans: &'a Spans,
+    catalog: &'a Catalog,
+    host: &'a Host,
+    origins: BTreeMap<String, String>,
+    wrong: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    /// Reports something at the value of `path`.
+    fn report(
+        &mut self,
+        code: &'static Code,
+        path: &str,
+        message: impl Into<String>,
+        expected: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        let place = self.spans.place(path);
+        self.wrong
+            .push(Diagnostic::new(code, place, message, expected).hint(hint));
+    }
+
+    /// Reports something at the key of `path`.
+    fn report_key(
+        &mut self,
+        code: &'static Code,
+        path: &str,
+        message: impl Into<String>,
+        expected: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) {
+        let place = self.spans.key_place(path);
+        self.wrong
+            .push(Diagnostic::new(code, place, message, expected).hint(hint));
+    }
+
+    /// Notes that the value at `path` is a default that depends on the rest of the scenario.
+    fn defaulted(&mut self, path: &str) {
+        self.origins.insert(path.to_owned(), "default".to_owned());
+    }
+
+    /// Reports each name that stands twice; `items` are names with their paths.
+    fn unique(&mut self, noun: &str, items: &[(String, String)]) {
+        let mut seen = BTreeMap::new();
+        for (name, path) in items {
+            if let Some(first) = seen.insert(name, path) {
+                let line = self.spans.line(first);
+                self.report(
+                    &codes::DUPLICATE_NAME,
+                    path,
+                    format!("there are two {noun}s called `{name}`"),
+                    format!("the first stands in line {line}"),
+                    "give it a `name` of its own".to_owned(),
+                );
+            }
+        }
+    }
+}
+
+/// Makes the plan of a scenario.
+///
+/// # Errors
+/// Everything that keeps it from being one.
+pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, Diagnostics> {
+    let scenario = &loaded.scenario;
+    let mut context = Context {
+        scenario,
+        spans: &loaded.spans,
+        catalog,
+        host,
+        origins: loaded.spans.origins().clone(),
+        wrong: Vec::new(),
+    };
+    let seed = Seed(scenario.seed.unwrap_or(host.seed));
+    if scenario.seed.is_none() {
+        context
+            .origins
+            .insert("seed".to_owned(), "drawn".to_owned());
+    }
+    if scenario.workers.is_none() {
+        context.defaulted("workers");
+    }
+    let phases = phases::compile(&mut context);
+    let fleet = fleet::compile(&mut context);
+    let workloads = workloads::compile(&mut context, &phases, &fleet);
+    let faults = faults::compile(&mut context, &phases, &fleet, seed);
+    let objectives = objectives::compile(&mut context, &phases, &faults, &workloads);
+    let checks = checks::compile(&mut context, &faults);
+    let mut plan = Plan {
+        name: scenario.name.clone(),
+        seed,
+        workers: scenario.workers.unwrap_or((host.cores / 2).max(1)),
+        fleet,
+        workloads,
+        phases,
+        faults,
+        steady: SteadyPlan {
+            share: scenario.steady.share,
+            over: scenario.steady.over,
+        },
+        objectives,
+        checks,
+        origins: BTreeMap::new(),
+    };
+    // What holds between the parts is only asked when each part by itself is right: the rest would be echoes.
+    if context.wrong.is_empty() {
+        decidable::check(&mut context, &plan);
+        budget_check(&mut context, &plan);
+    }
+    plan.origins = std::mem::take(&mut context.origins);
+    if context.wrong.is_empty() {
+        Ok(plan)
+    } else {
+        Err(loaded.spans.diagnostics(context.wrong))
+    }
+}
+
+fn budget_check(context: &mut Context<'_>, plan: &Plan) {
+    for need in budget::needs(plan, context.host.open_files) {
+        if need.files <= need.limit {
+            continue;
+        }
+        let path = match &need.role {
+            Some(role) => format!("fleet.role.{role}"),
+            None if context.spans.given("workers") => "workers".to_owned(),
+            None => "workload[0].clients".to_owned(),
+        };
+        let hint = if need.role.is_some() {
+            "use more replicas, fewer clients, or a higher `limits = { open_files = ... }`"
+        } else {
+            "use more `workers`, fewer clients, or a higher limit (`ulimit -n`)"
+        };
+        context.report(
+            &codes::TOO_MANY_FILES,
+            &path,
+            format!("{} would need {} open files", need.process, need.files),
+            format!("expected at most {}, its limit", need.limit),
+            hint.to_owned(),
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! `mcpload plan`: what a run would do, as text.
+//!
+//! Pure. Everything printed stands in the Plan; nothing is started to print it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::load::{Model, profiles::PROFILES};
+use crate::model::time::humane;
+use crate::model::{Offset, ProtocolVersion};
+use crate::plan::compile::{intended, promised_share, samples_needed};
+use crate::plan::timeline::widest;
+use crate::plan::{EndpointPlan, Plan, Promise, budget};
+use crate::registry::{Family, Spec, build};
+
+/// The width of the time line, characters.
+const WIDTH: usize = 60;
+/// What bringing a fleet up and down takes beside the load, roughly.
+const AROUND: Duration = Duration::from_secs(3);
+
+/// The text of `mcpload plan`; `open_files` is the limit of a process of this machine.
+pub fn preview(plan: &Plan, open_files: u64) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "{}: seed {}{}, {}, about {} in all\n\n",
+        plan.name,
+        plan.seed.0,
+        if plan
+            .origins
+            .get("seed")
+            .is_some_and(|origin| origin == "drawn")
+        {
+            " (drawn)"
+        } else {
+            ""
+        },
+        plural(u64::from(plan.workers), "worker"),
+        humane(plan.end().since(Offset::ZERO) + AROUND),
+    );
+    fleet(&mut text, plan);
+    workloads(&mut text, plan);
+    time_line(&mut text, plan);
+    objectives(&mut text, plan);
+    checks(&mut text, plan);
+    files(&mut text, plan, open_files);
+    text
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
+fn fleet(text: &mut String, plan: &Plan) {
+    let _ = writeln!(text, "fleet ({})", plan.fleet.driver.kind);
+    for role in &plan.fleet.roles {
+        let count = role.slots.len() as u64;
+        let command = role.slots.first().map_or(String::new(), |slot| {
+            let words: Vec<&str> = slot.command.iter().take(3).map(String::as_str).collect();
+            words.join(" ")
+        });
+        let needs = match role.needs.as_slice() {
+            [] => String::new(),
+            needs => format!(", after {}", needs.join(", ")),
+        };
+        let _ = writeln!(
+            text,
+            "  {:<12} {}: {command}{needs}",
+            role.name,
+            plural(count, "slot")
+        );
+    }
+    let _ = match &plan.fleet.endpoint {
+        EndpointPlan::Role { role, path } => writeln!(text, "  clients go to {role} at {path}"),
+        EndpointPlan::Urls(urls) => writeln!(text, "  clients go to {}", urls.join(", ")),
+    };
+    text.push('\n');
+}
+
+fn describe(spec: &Spec) -> String {
+    build(PROFILES, Family::Profile, spec)
+        .map_or_else(|_| spec.kind.clone(), |profile| profile.describe())
+}
+
+fn workloads(text: &mut String, plan: &Plan) {
+    for workload in &plan.workloads {
+        let versions: Vec<String> = workload
+            .protocols
+            .iter()
+            .filter(|(_, weight)| *weight > 0)
+            .map(|(version, weight): &(ProtocolVersion, u32)| {
+                if workload.protocols.len() > 1 {
+                    format!("{version} x{weight}")
+                } else {
+                    version.to_string()
+                }
+            })
+            .collect();
+        let profiles = plan.phases.iter().filter_map(|phase| {
+            build(PROFILES, Family::Profile, phase.loads.get(&workload.name)?).ok()
+        });
+        let mut peak: f64 = 0.0;
+        let mut closed = false;
+        for profile in profiles {
+            closed |= matches!(profile.model(), Model::Closed { .. });
+            peak = peak.max(profile.peak().unwrap_or(0.0));
+        }
+        let load = if closed {
+            "closed model".to_owned()
+        } else {
+            format!("peak rate {peak}/s")
+        };
+        let _ = writeln!(
+            text,
+            "workload {}: {}, {load}, {}, recovery {}",
+            workload.name,
+            plural(u64::from(workload.clients), "client"),
+            versions.join(" + "),
+            workload.recovery.name,
+        );
+        for operation in workload.operations.iter().filter(|one| one.weight > 0) {
+            let steps: Vec<&str> = operation
+                .steps
+                .iter()
+                .map(|step| step.method.name())
+                .collect();
+            let _ = writeln!(
+                text,
+                "  {:<12} weight {}, timeout {}: {}",
+                operation.name,
+                operation.weight,
+                humantime::format_duration(operation.timeout),
+                steps.join(", "),
+            );
+        }
+    }
+    text.push('\n');
+}
+
+fn time_line(text: &mut String, plan: &Plan) {
+    let total = plan.end().since(Offset::ZERO).as_secs_f64().max(1e-9);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a column between 0 and the width"
+    )]
+    let column = |at: Offset| ((at.seconds() / total * WIDTH as f64) as usize).min(WIDTH - 1);
+    let mut bar = vec!['-'; WIDTH];
+    for phase in &plan.phases {
+        if let Some(place) = bar.get_mut(column(phase.window.start)) {
+            *place = '|';
+        }
+    }
+    for fault in &plan.faults {
+        if let Some(place) = bar.get_mut(column(fault.at)) {
+            *place = 'X';
+        }
+    }
+    let bar: String = bar.into_iter().collect();
+    let _ = writeln!(text, "time line {bar}|");
+    for phase in &plan.phases {
+        let loads: Vec<String> = phase
+            .loads
+            .iter()
+            .map(|(workload, spec)| {
+                if plan.workloads.len() > 1 {
+                    format!("{workload}: {}", describe(spec))
+                } else {
+                    describe(spec)
+                }
+            })
+            .collect();
+        let loads = if loads.is_empty() {
+            "no load".to_owned()
+        } else {
+            loads.join("; ")
+        };
+        let measured = if phase.measure { "" } else { ", not measured" };
+        let _ = writeln!(
+            text,
+            "  {:>9}  {:<12} {} at {loads}{measured}",
+            phase.window.start.to_string(),
+            phase.name,
+            humantime::format_duration(phase.window.length()),
+        );
+        let inside = plan
+            .faults
+            .iter()
+            .filter(|fault| phase.window.contains(fault.at));
+        for fault in inside {
+            let targets: Vec<&str> = fault.targets.iter().map(|slot| slot.as_str()).collect();
+            let _ = writeln!(
+                text,
+                "  {:>9}  X {}: {} {}",
+                fault.at.to_string(),
+                fault.name,
+                fault.spec.kind,
+                targets.join(", "),
+            );
+        }
+    }
+    let _ = writeln!(text, "  {:>9}  end", plan.end().to_string());
+    text.push('\n');
+}
+
+fn objectives(text: &mut String, plan: &Plan) {
+    for objective in &plan.objectives {
+        let promise = match objective.promise {
+            Promise::Latency { share, under } => {
+                format!("{share} within {}", humantime::format_duration(under))
+            }
+            Promise::Errors { under } => format!("less than {under} not ok"),
+            Promise::Throughput { share } => format!("{share} of the intended done"),
+        };
+        for window in &objective.windows {
+            let spans = widest(window, &plan.phases, &plan.faults);
+            let samples = intended(plan, objective, &spans);
+            let needed = promised_share(&objective.promise).map(samples_needed);
+            let decided = match (samples, needed) {
+                (Some(samples), Some(needed)) => {
+                    format!("decidable: up to {samples} samples, {needed} needed")
+                }
+                (Some(samples), None) => format!("up to {samples} samples"),
+                (None, Some(needed)) => {
+                    format!(
+                        "decidable with {needed} samples, which a closed model may reach or not"
+                    )
+                }
+                (None, None) => "a closed model has no intended rate".to_owned(),
+            };
+            let _ = writeln!(
+                text,
+                "slo {} in {window}: {promise} ({decided})",
+                objective.name
+            );
+        }
+    }
+}
+
+fn checks(text: &mut String, plan: &Plan) {
+    for check in &plan.checks {
+        let mut settings: Vec<String> = Vec::new();
+        for (key, value) in check.spec.with.as_object().into_iter().flatten() {
+            settings.push(match value.as_str() {
+                Some(text) => format!("{key} {text}"),
+                None => format!("{key} {value}"),
+            });
+        }
+        let of = check
+            .fault
+            .as_ref()
+            .map_or(String::new(), |fault| format!(" of {fault}"));
+        let own = if check.line == 0 { " (added)" } else { "" };
+        let _ = writeln!(
+            text,
+            "check {}{of}: {}{own}",
+            check.spec.kind,
+            settings.join(", ")
+        );
+    }
+    text.push('\n');
+}
+
+fn files(text: &mut String, plan: &Plan, open_files: u64) {
+    text.push_str("open files and sockets, at most\n");
+    for need in budget::needs(plan, open_files) {
+        let _ = writeln!(
+            text,
+            "  {:<24} {} of {}",
+            need.process, need.files, need.limit
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! The time line of a fault: what was done, what the users saw of it, and when it was over.
+//!
+//! Pure. Rows are in the order of time; what was not reached stands at the end.
+
+use std::time::Duration;
+
+use super::{Table, number, words};
+use crate::analysis::{FaultStats, Reached};
+use crate::model::Offset;
+use crate::report::words as say;
+
+/// One line of the time line, before it is sorted.
+struct Moment {
+    at: Option<Offset>,
+    what: &'static str,
+    detail: String,
+}
+
+/// The time line of one fault.
+pub fn time_line(fault: &FaultStats) -> Table {
+    let zero = fault.effective.as_ref().map(|(at, _)| *at).or(fault.began);
+    let mut moments = acts(fault);
+    moments.extend(consequences(fault, zero));
+    // A stable sort keeps cause before effect where stamps are equal; what never happened goes last.
+    moments.sort_by_key(|moment| moment.at.map_or(i64::MAX, Offset::nanos));
+    let rows = moments.into_iter().map(|moment| {
+        vec![
+            moment.what.to_owned(),
+            say::moment_or_nothing(moment.at),
+            after_effect(moment.at, zero),
+            moment.detail,
+        ]
+    });
+    Table {
+        title: format!(
+            "Fault {}: {} of {}",
+            say::visible(&fault.name),
+            say::visible(&fault.kind),
+            targets(fault)
+        ),
+        columns: vec![
+            words("what"),
+            number("when"),
+            number("after effect"),
+            words("detail"),
+        ],
+        rows: rows.collect(),
+        notes: notes(fault),
+    }
+}
+
+/// The names of the instances that it hit.
+pub fn targets(fault: &FaultStats) -> String {
+    let names: Vec<String> = fault
+        .targets
+        .iter()
+        .map(|target| say::visible(&target.to_string()))
+        .collect();
+    say::or(&names.join(", "), "no target").to_owned()
+}
+
+fn after_effect(at: Option<Offset>, zero: Option<Offset>) -> String {
+    match (at, zero) {
+        (Some(at), Some(zero)) if at >= zero => {
+            format!("+{}", crate::model::time::humane(at.since(zero)))
+        }
+        (Some(at), Some(zero)) => format!("-{}", crate::model::time::humane(zero.since(at))),
+        _ => say::NOTHING.to_owned(),
+    }
+}
+
+/// What mcpload did.
+fn acts(fault: &FaultStats) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    let mut add = |at: Option<Offset>, what: &'static str, detail: String| {
+        moments.push(Moment { at, what, detail })
+    };
+    if fault.began.is_none() {
+        add(
+            None,
+            "never began",
+            format!("planned at {}", say::moment(fault.planned)),
+        );
+    } else {
+        add(
+            fault.began,
+            "began",
+            format!("planned at {}", say::moment(fault.planned)),
+        );
+    }
+    if let (Some(applied), Some(_)) = (fault.applied, fault.began) {
+        add(Some(applied), "act returned", String::new());
+    }
+    match &fault.effective {
+        Some((at, proof)) => add(Some(*at), "took effect", say::visible(proof)),
+        None => add(None, "effect not proven", String::new()),
+    }
+    if let Some(reason) = &fault.failed {
+        add(None, "failed", say::visible(reason));
+    }
+    match (&fault.healed, &fault.not_healed) {
+        (Some((at, proof)), _) => add(Some(*at), "healed", say::visible(proof)),
+        (None, Some(by_hand)) => add(
+            None,
+            "NOT HEALED",
+            format!("by hand: {}", say::visible(by_hand)),
+        ),
+        (None, None) => add(None, "heal not seen", String::new()),
+    }
+    moments
+}
+
+/// What the users saw.
+fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
+    let recovery = &fault.recovery;
+    let first_bad = fault.first_bad.as_ref().map_or_else(
+        || Moment {
+            at: None,
+            what: "no bad operation",
+            detail: String::new(),
+        },
+        |first| Moment {
+            at: Some(first.at),
+            what: "first bad operation",
+            detail: format!(
+                "{}, outcome {}, served by {}",
+                first.class,
+                first.outcome,
+                say::or(&say::visible(&first.instance), "unknown")
+            ),
+        },
+    );
+    let onset = Moment {
+        at: recovery.onset,
+        what: if recovery.onset.is_some() {
+            "impact onset"
+        } else {
+            "no impact onset"
+        },
+        detail: "share of bad operations significantly above the baseline".to_owned(),
+    };
+    let level = |what: &'static str, reached: Reached, meaning: &str| {
+        let at = match (reached, zero) {
+            (Reached::After(after), Some(zero)) => Some(zero + Duration::from_nanos(after)),
+            _ => None,
+        };
+        Moment {
+            at,
+            what,
+            detail: format!("{}: {meaning}", say::reached(reached)),
+        }
+    };
+    let missing = say::visible(&recovery.missing);
+    let full = if missing.is_empty() {
+        "every slot is ready and takes its part".to_owned()
+    } else {
+        missing
+    };
+    vec![
+        first_bad,
+        onset,
+        level(
+            "service recovered",
+            recovery.service,
+            "users are served again",
+        ),
+        level(
+            "performance recovered",
+            recovery.performance,
+            "as fast as before",
+        ),
+        level("redundancy recovered", recovery.redundancy, &full),
+    ]
+}
+
+fn notes(fault: &FaultStats) -> Vec<String> {
+    let recovery = &fault.recovery;
+    let settled = fault.sessions_settled.map_or_else(String::new, |at| {
+        format!(
+            ", the last after {}",
+            say::nanos(u64::try_from(at.nanos()).unwrap_or(0))
+        )
+    });
+    vec![
+        format!(
+            "Sessions: {} active at the begin, {} lost, {} re-established{settled}. Calls in flight on the target that ended bad: {}.",
+            say::count(fault.sessions_active),
+            say::count(fault.sessions_lost),
+            say::count(fault.sessions_re_established),
+            say::count(fault.in_flight_lost),
+        ),
+        format!(
+            "Good operations lost: {}; goodput fell by {} at worst; bad calls on slots that were not hit: {}.",
+            say::amount(recovery.lost_good),
+            say::percent(recovery.depth),
+            say::count(fault.collateral_bad),
+        ),
+        format!(
+            "Baseline: {} bad of {}, {} good/s; tolerated {}; resolution {}, had to hold for {}.",
+            say::percent(recovery.baseline_bad_ratio),
+            say::plural(recovery.baseline_samples, "operation"),
+            say::amount(recovery.baseline_goodput),
+            say::percent(recovery.tolerance),
+            say::nanos(recovery.resolution_ns),
+            say::nanos(recovery.hold_ns),
+        ),
+    ]
+}

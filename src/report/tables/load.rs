@@ -1,0 +1,214 @@
+//! Tables of the load: phases, objectives, operations.
+//!
+//! Pure. The numbers of a closed model are never shown without the words that say so.
+
+use super::{Table, number, words};
+use crate::analysis::{Analysis, PhaseStats, Trust};
+use crate::plan::{Counted, ObjectivePlan, Promise};
+use crate::report::words as say;
+
+/// The phases, with their trust grades.
+pub fn phases(analysis: &Analysis) -> Table {
+    let mut notes = vec![
+        "Response times count from the due time of an operation to the end of its last call; bad = fail + info + shed; \
+         client wait: its client was busy or reconnecting; lag: the generator itself was late."
+            .to_owned(),
+    ];
+    for phase in &analysis.phases {
+        let name = say::visible(&phase.name);
+        if phase.closed {
+            notes.push(format!("{name}: {}.", say::CLOSED));
+        }
+        if !phase.measured {
+            notes.push(format!(
+                "{name} is not measured: objectives without windows leave it out."
+            ));
+        }
+    }
+    for grade in analysis
+        .trust
+        .iter()
+        .filter(|grade| grade.trust != Trust::Valid)
+    {
+        let reasons: Vec<String> = grade
+            .reasons
+            .iter()
+            .map(|reason| say::visible(reason))
+            .collect();
+        notes.push(format!(
+            "Trust in {}: {} ({}).",
+            say::visible(&grade.phase),
+            say::trust(grade.trust),
+            say::or(&reasons.join("; "), "no reason given"),
+        ));
+    }
+    Table {
+        title: "Phases".to_owned(),
+        columns: vec![
+            words("phase"),
+            words("load"),
+            number("intended"),
+            number("samples"),
+            number("ok"),
+            number("bad"),
+            number("shed"),
+            number("p50"),
+            number("p95"),
+            number("p99"),
+            number("client wait p99"),
+            number("lag p99"),
+            words("trust"),
+        ],
+        rows: analysis
+            .phases
+            .iter()
+            .map(|phase| phase_row(phase, analysis))
+            .collect(),
+        notes,
+    }
+}
+
+fn phase_row(phase: &PhaseStats, analysis: &Analysis) -> Vec<String> {
+    let times = if phase.closed {
+        &phase.service
+    } else {
+        &phase.response
+    };
+    let trust = analysis
+        .trust
+        .iter()
+        .find(|grade| grade.phase == phase.name)
+        .map_or("-", |grade| say::trust(grade.trust));
+    let closed = if phase.closed { " (closed model)" } else { "" };
+    vec![
+        say::visible(&phase.name),
+        format!("{}{closed}", say::visible(&phase.load)),
+        say::count_or_nothing(phase.intended),
+        say::count(times.samples),
+        say::count(phase.tally.ok),
+        say::count(phase.tally.bad()),
+        say::count(phase.tally.shed),
+        say::percentile(times.p50_ns, times),
+        say::percentile(times.p95_ns, times),
+        say::percentile(times.p99_ns, times),
+        say::percentile(phase.client_wait.p99_ns, &phase.client_wait),
+        say::percentile(phase.lag.p99_ns, &phase.lag),
+        trust.to_owned(),
+    ]
+}
+
+/// Each objective in each of its windows.
+pub fn objectives(analysis: &Analysis) -> Table {
+    let rows = analysis.objectives.iter().map(|stats| {
+        let worst = stats.by_slot.iter().find(|part| part.bad > 0).map_or_else(
+            || say::NOTHING.to_owned(),
+            |part| {
+                let slot = say::visible(part.slot.as_str());
+                format!(
+                    "{} ({} bad)",
+                    say::or(&slot, "unknown"),
+                    say::count(part.bad)
+                )
+            },
+        );
+        vec![
+            say::visible(&stats.objective.name),
+            promise(&stats.objective),
+            say::visible(&stats.window.to_string()),
+            say::count(stats.samples),
+            say::count(stats.bad),
+            say::share(stats.bad, stats.samples),
+            worst,
+        ]
+    });
+    Table {
+        title: "Objectives".to_owned(),
+        columns: vec![
+            words("objective"),
+            words("promise"),
+            words("window"),
+            number("samples"),
+            number("bad"),
+            number("bad share"),
+            words("most bad from"),
+        ],
+        rows: rows.collect(),
+        notes: vec!["Bad: not ok, or over the threshold; shed operations count as bad.".to_owned()],
+    }
+}
+
+/// What an objective promises, in words.
+fn promise(objective: &ObjectivePlan) -> String {
+    let counted = match objective.of {
+        Counted::Operations => "operations",
+        Counted::Calls => "calls",
+    };
+    let promise = match objective.promise {
+        Promise::Latency { share, under } => {
+            format!(
+                "{share} of {counted} within {}",
+                crate::model::time::humane(under)
+            )
+        }
+        Promise::Errors { under } => format!("less than {under} of {counted} bad"),
+        Promise::Throughput { share } => format!("{share} of the intended {counted} done in time"),
+    };
+    if objective.operations.is_empty() {
+        return promise;
+    }
+    format!(
+        "{promise} ({})",
+        say::visible(&objective.operations.join(", "))
+    )
+}
+
+/// The operations by protocol version.
+pub fn operations(analysis: &Analysis) -> Table {
+    let rows = analysis.operations.iter().map(|stats| {
+        let response = &stats.response;
+        vec![
+            say::visible(&stats.operation),
+            say::visible(&stats.workload),
+            format!("{} {}", stats.protocol, say::era(stats.protocol.era())),
+            say::count(response.samples),
+            say::count(stats.tally.ok),
+            say::count(stats.tally.bad()),
+            say::percentile(response.p50_ns, response),
+            say::percentile(response.p95_ns, response),
+            say::percentile(response.p99_ns, response),
+            say::percentile(stats.service.p99_ns, &stats.service),
+            say::percentile(stats.first_byte.p99_ns, &stats.first_byte),
+        ]
+    });
+    let mut notes = vec![
+        "Over the measured phases. Service counts from the moment a call was sent to its end, first byte to the head of its answer."
+            .to_owned(),
+    ];
+    let closed: Vec<String> = analysis
+        .phases
+        .iter()
+        .filter(|phase| phase.closed && phase.measured)
+        .map(|phase| say::visible(&phase.name))
+        .collect();
+    if !closed.is_empty() {
+        notes.push(format!("From {}: {}.", closed.join(", "), say::CLOSED));
+    }
+    Table {
+        title: "Operations".to_owned(),
+        columns: vec![
+            words("operation"),
+            words("workload"),
+            words("protocol"),
+            number("samples"),
+            number("ok"),
+            number("bad"),
+            number("p50"),
+            number("p95"),
+            number("p99"),
+            number("service p99"),
+            number("first byte p99"),
+        ],
+        rows: rows.collect(),
+        notes,
+    }
+}

@@ -1,0 +1,93 @@
+//! `[[fault]]`: what every fault has.
+//!
+//! Pure.
+
+use super::{HOUR, MILLISECOND, field, later};
+use crate::registry::{Field, Need, Ty};
+
+/// The fields of `[[fault]]` beside `kind` and the kind's own.
+pub(super) const FAULT: &[Field] = &[
+    field(
+        "name",
+        Ty::Name,
+        Need::Optional,
+        "its name; its kind if it is left out",
+        "\"one-dies\"",
+    ),
+    field(
+        "target",
+        Ty::Either(&[Ty::OneOf(&["owner-of-session"]), Ty::Table(TARGET)]),
+        Need::Required,
+        "the slots that it acts on; which of a role they are is drawn by the seed when the plan is made",
+        "{ role = \"server\", count = 1 }",
+    ),
+    field(
+        "at",
+        Ty::Text,
+        Need::Required,
+        "when it acts: `PHASE`, `PHASE + DURATION` or `FAULT begins + DURATION`",
+        "\"chaos + 3s\"",
+    ),
+    field(
+        "heal_within",
+        Ty::Duration {
+            min: 100 * MILLISECOND,
+            max: HOUR,
+        },
+        Need::Default("\"30s\""),
+        "the longest that healing may take before it counts as failed",
+        "\"30s\"",
+    ),
+    later(
+        "every",
+        Ty::Duration {
+            min: 0,
+            max: 24 * HOUR,
+        },
+        "how often it is repeated",
+        "\"10s\"",
+    ),
+];
+
+const TARGET: &[Field] = &[
+    field(
+        "role",
+        Ty::Name,
+        Need::Optional,
+        "slots of this role",
+        "\"server\"",
+    ),
+    field(
+        "count",
+        Ty::Integer { min: 1, max: 500 },
+        Need::Optional,
+        "how many of the role; 1 if `share` is left out too",
+        "1",
+    ),
+    field(
+        "share",
+        Ty::Share,
+        Need::Optional,
+        "which share of the role, rounded down",
+        "\"34%\"",
+    ),
+    field(
+        "slot",
+        Ty::Either(&[Ty::Text, Ty::List(&Ty::Text)]),
+        Need::Optional,
+        "this slot, or these, and no drawing",
+        "\"server-2\"",
+    ),
+    later(
+        "label",
+        Ty::Map(&Ty::Text),
+        "slots that carry these labels",
+        "{ category = \"db\" }",
+    ),
+    later(
+        "follow",
+        Ty::Any,
+        "the targets of another fault",
+        "\"one-dies\"",
+    ),
+];

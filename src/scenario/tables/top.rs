@@ -1,0 +1,117 @@
+//! The top level of a scenario, and `[steady]`.
+//!
+//! Pure.
+
+use super::{HOUR, MILLISECOND, field, phase, slo, workload};
+use crate::registry::{Family, Field, Need, Ty};
+
+/// The top level.
+pub const TOP: &[Field] = &[
+    field(
+        "version",
+        Ty::Integer { min: 1, max: 1 },
+        Need::Required,
+        "the version of the scenario language",
+        "1",
+    ),
+    field(
+        "name",
+        Ty::Name,
+        Need::Required,
+        "the name of the scenario, part of the name of the run directory",
+        "\"failover\"",
+    ),
+    field(
+        "seed",
+        Ty::Integer {
+            min: 0,
+            max: i64::MAX,
+        },
+        Need::Optional,
+        "all chance of the run comes from it; one is drawn and printed if it is left out",
+        "42",
+    ),
+    field(
+        "workers",
+        Ty::Integer { min: 1, max: 256 },
+        Need::Optional,
+        "how many processes produce the load; half the processors, at least one, if it is left out",
+        "2",
+    ),
+    field(
+        "fleet",
+        Ty::Kind(Family::Driver),
+        Need::Default("{}"),
+        "the servers under test: what is started, or what is there",
+        "{ driver = \"process\" }",
+    ),
+    field(
+        "workload",
+        Ty::List(&Ty::Table(workload::WORKLOAD)),
+        Need::Default("[{}]"),
+        "populations of clients and what they do; `[workload]` for the only one",
+        "[{ clients = 100 }]",
+    ),
+    field(
+        "phase",
+        Ty::List(&Ty::Table(phase::PHASE)),
+        Need::Required,
+        "the parts of the run, one after the other",
+        "[{ name = \"steady\", duration = \"10s\", rate = \"100/s\" }]",
+    ),
+    field(
+        "fault",
+        Ty::List(&Ty::Kind(Family::Fault)),
+        Need::Default("[]"),
+        "what is done to the fleet",
+        "[{ name = \"one-dies\", kind = \"kill\", target = { role = \"server\" }, at = \"steady + 3s\" }]",
+    ),
+    field(
+        "steady",
+        Ty::Table(STEADY),
+        Need::Default("{}"),
+        "what must hold before the first fault; if it does not, no fault is injected and the run ends with code 3",
+        "{ share = \"90%\", over = \"3s\" }",
+    ),
+    field(
+        "slo",
+        Ty::List(&Ty::Table(slo::SLO)),
+        Need::Default("[]"),
+        "service level objectives: what users were promised",
+        "[{ name = \"fast\", latency = { share = \"99%\", under = \"250ms\" } }]",
+    ),
+    field(
+        "check",
+        Ty::List(&Ty::Kind(Family::Check)),
+        Need::Default("[]"),
+        "what must hold beyond the objectives; a `generator-lag` check is added if there is none",
+        "[{ kind = \"generator-lag\" }]",
+    ),
+    field(
+        "variant",
+        Ty::Map(&Ty::Any),
+        Need::Optional,
+        "changes with a name, merged over the scenario by `--variant NAME`; lists of named tables are merged by name",
+        "{ gentle = { fleet = { role = { server = { replicas = 5 } } } } }",
+    ),
+];
+
+const STEADY: &[Field] = &[
+    field(
+        "share",
+        Ty::Share,
+        Need::Default("\"90%\""),
+        "the least share of the operations that ended ok",
+        "\"90%\"",
+    ),
+    field(
+        "over",
+        Ty::Duration {
+            min: 100 * MILLISECOND,
+            max: HOUR,
+        },
+        Need::Default("\"3s\""),
+        "the length of time before the first fault that is looked at",
+        "\"3s\"",
+    ),
+];

@@ -1,0 +1,88 @@
+//! Wrong scenarios: each file of `fixtures/bad/` gives the errors of its snapshot, and each code has a file.
+//!
+//! A line `# args: …` holds arguments as on the command line. The environment is empty.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use mcpload::diag::codes::CODES;
+use mcpload::scenario::Overrides;
+use support::plan;
+
+fn files() -> Vec<(String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/bad");
+    let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn overrides(text: &str) -> Overrides<'static> {
+    let mut overrides = Overrides::none();
+    let line = text.lines().find_map(|line| line.strip_prefix("# args: "));
+    let mut words = line.unwrap_or("").split_whitespace();
+    while let (Some(flag), Some(value)) = (words.next(), words.next()) {
+        match flag {
+            "--set" => overrides.set.push(value.to_owned()),
+            "--variant" => overrides.variants.push(value.to_owned()),
+            other => panic!("unknown argument {other}"),
+        }
+    }
+    overrides
+}
+
+#[test]
+fn each_wrong_scenario_gives_its_errors() {
+    for (name, text) in files() {
+        let path = format!("fixtures/bad/{name}.toml");
+        match plan(&path, &text, &overrides(&text)) {
+            Ok(_) => panic!("{path} has no error"),
+            Err(wrong) => insta::assert_snapshot!(format!("bad-{name}"), wrong.render(false)),
+        }
+    }
+}
+
+#[test]
+fn each_code_has_a_wrong_scenario_of_its_name() {
+    let mut seen = BTreeSet::new();
+    for (name, text) in files() {
+        let path = format!("fixtures/bad/{name}.toml");
+        let wrong = plan(&path, &text, &overrides(&text)).unwrap_err();
+        let codes: BTreeSet<&str> = wrong.iter().map(|one| one.code.name).collect();
+        if CODES.iter().any(|code| code.name == name) {
+            assert!(codes.contains(name.as_str()), "{path} gives {codes:?}");
+            seen.insert(name);
+        }
+    }
+    let missing: Vec<&str> = CODES
+        .iter()
+        .map(|code| code.name)
+        .filter(|code| !seen.contains(*code))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no file in fixtures/bad for {missing:?}"
+    );
+}
+
+#[test]
+fn no_error_is_without_a_position_in_its_text() {
+    for (name, text) in files() {
+        let path = format!("fixtures/bad/{name}.toml");
+        let wrong = plan(&path, &text, &overrides(&text)).unwrap_err();
+        for one in wrong.iter().filter(|one| one.place.source == 0) {
+            assert!(one.place.span.end <= text.len(), "{path}: {one:?}");
+            let whole = one.place.span.end == 0;
+            assert!(!whole || one.code.name == "missing-key", "{path}: {one:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The tables in README.md are made from the registries; this holds them together. `BLESS=1 cargo test --test readme` writes them.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use mcpload::check::kinds::CHECKS;
+use mcpload::cli::exit::Exit;
+use mcpload::fault::kinds::FAULTS;
+use mcpload::fleet::drivers::DRIVERS;
+use mcpload::load::profiles::PROFILES;
+use mcpload::registry::{Acts, Family, KindInfo};
+use mcpload::report::kinds::REPORTS;
+
+fn kinds() -> String {
+    let mut text = String::from("| family | kind | what it is |\n|---|---|---|\n");
+    let mut family = |family: Family, infos: Vec<&KindInfo>| {
+        for info in infos.into_iter().filter(|info| info.acts == Acts::Now) {
+            let _ = writeln!(
+                text,
+                "| {} | `{}` | {} |",
+                family.noun(),
+                info.name,
+                info.summary
+            );
+        }
+    };
+    family(
+        Family::Driver,
+        DRIVERS.iter().map(|kind| &kind.info).collect(),
+    );
+    family(
+        Family::Profile,
+        PROFILES.iter().map(|kind| &kind.info).collect(),
+    );
+    family(
+        Family::Fault,
+        FAULTS.iter().map(|kind| &kind.info).collect(),
+    );
+    family(
+        Family::Check,
+        CHECKS.iter().map(|kind| &kind.info).collect(),
+    );
+    family(
+        Family::Report,
+        REPORTS.iter().map(|kind| &kind.info).collect(),
+    );
+    text
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("| code | meaning |\n|---|---|\n");
+    for exit in Exit::ALL {
+        let _ = writeln!(text, "| {} | {} |", exit.code(), exit.meaning());
+    }
+    text
+}
+
+/// `readme` with what stands between the marks of `name` replaced.
+fn replaced(readme: &str, name: &str, table: &str) -> String {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = readme.split_once(&open).unwrap();
+    let (_, after) = rest.split_once(&close).unwrap();
+    format!("{before}{open}{table}{close}{after}")
+}
+
+#[test]
+fn the_tables_of_the_readme_are_those_of_the_registries() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let right = replaced(
+        &replaced(&readme, "kinds", &kinds()),
+        "exit-codes",
+        &exit_codes(),
+    );
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &right).unwrap();
+    }
+    assert!(
+        readme == right || std::env::var_os("BLESS").is_some(),
+        "README.md is behind; BLESS=1 cargo test --test readme writes it"
+    );
+}

@@ -1,0 +1,24 @@
+//! What several tests need: a catalogue, a machine, and the way from text to plan.
+
+use mcpload::catalog::Catalog;
+use mcpload::diag::Diagnostics;
+use mcpload::plan::Plan;
+use mcpload::plan::compile::{Host, compile};
+use mcpload::scenario::{Overrides, load};
+
+mod checks;
+
+/// The catalogue of the tests.
+pub(crate) const CATALOG: Catalog = Catalog::new(checks::CHECKS, &[]);
+
+/// A machine that is the same everywhere.
+pub(crate) const HOST: Host = Host {
+    cores: 4,
+    open_files: 20_000,
+    seed: 7,
+};
+
+/// The plan of a scenario, or what is wrong with it.
+pub(crate) fn plan(name: &str, text: &str, overrides: &Overrides<'_>) -> Result<Plan, Diagnostics> {
+    compile(&load(name, text, overrides, &CATALOG)?, &CATALOG, &HOST)
+}

@@ -1,0 +1,131 @@
+//! Plans, built in code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mcpload::model::{Offset, ProtocolVersion, Seed, Share, Window};
+use mcpload::plan::{
+    Counted, EndpointPlan, Expectation, FleetPlan, Method, ObjectivePlan, OperationPlan, PhasePlan,
+    Plan, Promise, RecoveryPlan, SteadyPlan, StepPlan, WindowRef, WorkloadPlan,
+};
+use mcpload::registry::Spec;
+use serde_json::{Value, json};
+
+/// A plan with one workload `main` of ten legacy clients that call `echo`, and one phase of this length and rate.
+pub(crate) fn constant(rate: &str, length: Duration) -> Plan {
+    let operation = echo("echo", 1);
+    Plan {
+        name: "test".to_owned(),
+        seed: Seed(11),
+        workers: 1,
+        fleet: FleetPlan {
+            driver: spec("external", json!({})),
+            roles: Vec::new(),
+            endpoint: EndpointPlan::Urls(Vec::new()),
+            served_by: Some("MCPLoad-Instance".to_owned()),
+        },
+        workloads: vec![WorkloadPlan {
+            name: "main".to_owned(),
+            number: 0,
+            clients: 10,
+            protocols: vec![(ProtocolVersion::V2025_11_25, 1)],
+            cold: Share::ZERO,
+            recovery: RecoveryPlan {
+                name: "spec".to_owned(),
+                lost_statuses: vec![404, 400],
+                reinitialise: true,
+                retries: 0,
+            },
+            goodbye: true,
+            operations: vec![operation],
+            headers: BTreeMap::new(),
+            max_lag: Duration::from_secs(10),
+        }],
+        phases: vec![phase(
+            "only",
+            0,
+            length,
+            spec("constant", json!({ "rate": rate })),
+        )],
+        faults: Vec::new(),
+        steady: SteadyPlan {
+            share: Share::ZERO,
+            over: Duration::from_secs(1),
+        },
+        objectives: vec![
+            latency("fast", Counted::Operations, Duration::from_secs(5)),
+            latency("instant", Counted::Calls, Duration::ZERO),
+        ],
+        checks: Vec::new(),
+        origins: BTreeMap::new(),
+    }
+}
+
+/// A phase from `start` milliseconds on.
+pub(crate) fn phase(name: &str, start_ms: u64, length: Duration, load: Spec) -> PhasePlan {
+    let start = Offset::from_duration(Duration::from_millis(start_ms));
+    PhasePlan {
+        name: name.to_owned(),
+        window: Window::new(start, start + length),
+        measure: true,
+        loads: BTreeMap::from([("main".to_owned(), load)]),
+    }
+}
+
+/// An operation that calls `echo` with a drawn text and expects it back.
+pub(crate) fn echo(name: &str, weight: u32) -> OperationPlan {
+    let text = "{{ random.hex(16) }}";
+    let step = step(
+        Method::ToolsCall,
+        "echo",
+        json!({ "text": text, "uid": "{{ uid }}" }),
+    );
+    let step = StepPlan {
+        expect: Some(Expectation::TextEquals(text.to_owned())),
+        ..step
+    };
+    operation(name, weight, vec![step])
+}
+
+/// An operation with these steps and a timeout of 5 s.
+pub(crate) fn operation(name: &str, weight: u32, steps: Vec<StepPlan>) -> OperationPlan {
+    OperationPlan {
+        name: name.to_owned(),
+        weight,
+        timeout: Duration::from_secs(5),
+        steps,
+    }
+}
+
+/// A step without expectation or think time.
+pub(crate) fn step(method: Method, target: &str, arguments: Value) -> StepPlan {
+    StepPlan {
+        name: target.to_owned(),
+        method,
+        target: target.to_owned(),
+        arguments,
+        expect: None,
+        think: None,
+    }
+}
+
+pub(crate) fn spec(kind: &str, with: Value) -> Spec {
+    Spec {
+        kind: kind.to_owned(),
+        with,
+    }
+}
+
+fn latency(name: &str, of: Counted, under: Duration) -> ObjectivePlan {
+    ObjectivePlan {
+        name: name.to_owned(),
+        promise: Promise::Latency {
+            share: Share::ONE,
+            under,
+        },
+        of,
+        windows: vec![WindowRef::Measured],
+        operations: Vec::new(),
+        line: 1,
+    }
+}
