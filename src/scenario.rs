@@ -1,6 +1,6 @@
 //! The Scenario: what a person wrote, read with the place of every value, and every mistake in it reported at once.
 //!
-//! Pure: text, overrides and environment are handed in. The way: TOML (`node`), then variants and `--set` (`overlay`), then
+//! Pure. Text, overrides and environment are handed in. The way: TOML (`node`), then variants and `--set` (`overlay`), then
 //! `{{ env.X }}` (`environment`), then the tables (`reader` with `tables`), then plain structs ([`written`]). What follows is
 //! `plan::compile`, which gives names and times their meaning. `schema`, `explain` and `init` are made from the same tables.
 
