@@ -260,3 +260,83 @@ fn a_fault_can_count_from_another_and_faults_are_in_the_order_of_their_begin() {
         .collect();
     assert_eq!(begins, [("first", 1000, 2), ("second", 3000, 2)]);
 }
+
+#[test]
+fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
+    let refused = |text: &str| -> Vec<String> {
+        match plan("test.toml", text, &Overrides::none()) {
+            Ok(_) => Vec::new(),
+            Err(wrong) => {
+                assert!(
+                    wrong.iter().all(|one| one.code.name == "not-yet"),
+                    "{wrong}"
+                );
+                wrong.iter().map(|one| one.message.clone()).collect()
+            }
+        }
+    };
+    let deployed = r#"
+        version = 1
+        name = "failover"
+        [fleet]
+        driver = "process"
+        [fleet.role.server]
+        replicas = 3
+        restart = { policy = "always", backoff = "1s" }
+        for_each = [{ name = "a", port = 1 }]
+        [fleet.role.balancer]
+        command = ["mcpload", "serve", "balancer", "--policy", "least-connections"]
+        members = "api"
+        [workload]
+        clients = 100
+        protocol = { "2025-11-25" = 7, "2026-07-28" = 3 }
+        transport = "streamable-http"
+        recovery = "spec"
+        [[workload.operation]]
+        tool = "echo"
+        arguments = { text = "{{ random.hex(64) }}" }
+        weight = 9
+        timeout = "2s"
+        [[workload.operation]]
+        steps = ["echo"]
+        weight = 1
+        [[phase]]
+        name = "chaos"
+        duration = "15s"
+        load = { profile = "ramp", from = "100/s", to = "300/s" }
+        [[fault]]
+        name = "one-dies"
+        kind = "kill"
+        target = { label = { category = "db" } }
+        at = "chaos + 3s"
+        [[slo]]
+        errors = { under = "0.1%" }
+        windows = ["after one-dies"]
+        [[check]]
+        kind = "recovery-time"
+        fault = "one-dies"
+        max = "5s"
+    "#;
+    assert_eq!(refused(deployed).len(), 3);
+    let attached = r#"
+        version = 1
+        name = "staging"
+        [fleet]
+        driver = "compose"
+        attach = "staging"
+        allow_external = true
+        roles = { server = "mcp-server", balancer = "nginx", redis = "redis" }
+        endpoint = { url = "https://127.0.0.1:8443/mcp", ca = "ca.pem" }
+        served_by = "x-served-by"
+        deploy = { batches = [10, 50, 100], retry = 3 }
+        [[workload]]
+        name = "agents"
+        weight = 8
+        auth = { bearer = { env = "TOKEN" } }
+        [[phase]]
+        name = "steady"
+        duration = "10s"
+        rate = "10/s"
+    "#;
+    assert_eq!(refused(attached).len(), 6);
+}
