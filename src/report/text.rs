@@ -222,6 +222,9 @@ impl Page {
             let rows = words::plural(analysis.whole.unrecorded, "row");
             self.paragraph(2, &format!("Not recorded: {rows} of calls."));
         }
+        for trouble in &analysis.troubles {
+            self.paragraph(2, &format!("Trouble: {}.", words::visible(trouble)));
+        }
         for damage in &analysis.damage {
             self.paragraph(2, &format!("Damage: {}.", words::visible(damage)));
         }

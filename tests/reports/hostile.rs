@@ -32,6 +32,7 @@ pub(crate) fn report(text: &str) -> Report {
     }
     text.clone_into(&mut run.host.kernel);
     text.clone_into(&mut run.host.processor);
+    analysis.troubles = vec![text.to_owned()];
     analysis.damage = vec![text.to_owned()];
     analysis.lost_workers = vec![(1, text.to_owned())];
     for phase in &mut analysis.phases {
@@ -84,7 +85,7 @@ fn the_terminal_gets_no_control_character() {
         .chars()
         .filter(|c| c.is_control() && *c != '\n')
         .collect();
-    assert_eq!(controls, []);
+    assert!(controls.is_empty(), "{controls:?}");
     assert!(!text.contains('\u{202e}'));
     assert!(text.starts_with("FAIL (exit code 4): </title>"));
     assert!(

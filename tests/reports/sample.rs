@@ -340,6 +340,7 @@ fn analysis() -> Analysis {
     Analysis {
         run: facts(),
         ending: Some(Ending::Completed),
+        troubles: Vec::new(),
         damage: Vec::new(),
         measured: chaos,
         whole: Tally {
@@ -469,6 +470,7 @@ pub(crate) fn empty() -> Report {
     report.analysis = Analysis {
         run: facts(),
         ending: None,
+        troubles: vec!["server-3#1 was not ready within 10 s".to_owned()],
         damage: vec!["events.jsonl: line 12 is torn".to_owned()],
         measured: Tally::default(),
         whole: Tally::default(),
