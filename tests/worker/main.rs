@@ -10,6 +10,7 @@
 
 mod answers;
 mod conductor;
+mod interop;
 mod plan;
 mod schedule;
 mod sessions;
