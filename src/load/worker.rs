@@ -3,7 +3,7 @@
 //! Impure. Three threads: a reader that decodes what the conductor says, this (hot) one that drives the clients, a sender that
 //! encodes full seconds and writes frames. Between the hot thread and the sender lies a queue of eight seconds; when it is full,
 //! rows are dropped and counted, and nothing waits. Invariant: the input's end stops everything within a second.
-//! Next: `load::pacer` (who arrives when), `load::crew` (clients), `load::recording` (what is written down), [`threads`].
+//! Next: `load::pacer` (who arrives when), `load::crew` (clients), `load::recording` (what is written down), `threads`.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
