@@ -69,6 +69,14 @@ pub(super) struct Post {
     pub(super) facts: mpsc::Sender<Fact>,
 }
 
+fn processes(count: u32) -> String {
+    if count == 1 {
+        "1 process".to_owned()
+    } else {
+        format!("{count} processes")
+    }
+}
+
 /// Why an incarnation is no more.
 enum End {
     /// By itself.
@@ -189,7 +197,7 @@ impl Post {
                         let exit = instance.kill().await;
                         self.set(incarnation, Standing::Down, None);
                         self.tell(EventKind::SlotExited { instance: self.id(incarnation), status: exit.status.clone(), expected: true }).await;
-                        let proof = format!("{} ended with {}, {} processes reaped", self.id(incarnation), exit.status, exit.reaped);
+                        let proof = format!("{} ended with {}; {} reaped", self.id(incarnation), exit.status, processes(exit.reaped));
                         // The fault that asked may have been given up; the kill stands all the same.
                         let _ = reply.send(Ok(proof));
                         instance.reap_shim().await;
