@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# What a user does, with what a user has: the README's first command, nginx, a real Python server, pandas and DuckDB.
+# Every wait is bounded; ends only what it started.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+GONE_WITHIN=2
+
+mkdir -p target/ci
+work=$(mktemp -d "$PWD/target/ci/run.XXXXXX")
+started=()
+cleanup() {
+    for pid in "${started[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+fail() {
+    echo "e2e: $*" >&2
+    exit 1
+}
+
+# expect_code CODE COMMAND… : runs it, and fails with its output if it ends otherwise.
+expect_code() {
+    local wanted=$1 code=0
+    shift
+    "$@" >"$work/output.txt" 2>&1 || code=$?
+    if [ "$code" != "$wanted" ]; then
+        cat "$work/output.txt"
+        fail "exit code $code, not $wanted: $*"
+    fi
+}
+
+# wait_for SECONDS COMMAND… : until it succeeds.
+wait_for() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@" 2>/dev/null; do
+        [ "$SECONDS" -lt "$until" ] || fail "waited in vain: $*"
+        sleep 0.1
+    done
+}
+
+# shellcheck source=ci/e2e/prepare.sh
+source ci/e2e/prepare.sh
+
+echo "== the quickstart, as the README starts it"
+expect_code 0 timeout 900 cargo run --locked -- run scenarios/quickstart.toml --out "$work/quickstart"
+grep -m 1 '^PASS' "$work/output.txt"
+"$python" ci/e2e/check_run.py "$work/quickstart"
+
+mcpload=target/debug/mcpload
+
+echo "== nginx in front of the fleet, a server dies"
+expect_code 0 timeout 120 "$mcpload" run scenarios/nginx.toml --out "$work/nginx"
+grep -m 1 '^PASS' "$work/output.txt"
+"$python" ci/e2e/check_run.py "$work/nginx" >"$work/check.txt" || { cat "$work/check.txt"; fail "the reading of the run with nginx differs"; }
+tail -n 1 "$work/check.txt"
+
+echo "== kill -9 in the middle, nginx with its workers included"
+"$mcpload" run scenarios/nginx.toml --out "$work/killed" >"$work/killed.txt" 2>&1 &
+victim=$!
+started+=("$victim")
+wait_for 60 grep -q '"phase":"chaos"' "$work/killed/events.jsonl"
+mapfile -t processes < <("$python" ci/e2e/processes.py below "$victim")
+nginx=$(printf '%s\n' "${processes[@]}" | grep -c ':nginx$' || true)
+[ "$nginx" -ge 3 ] || fail "expected nginx with two workers, found ${processes[*]}"
+kill -9 "$victim"
+"$python" ci/e2e/processes.py gone "$GONE_WITHIN" "${processes[@]}" || fail "processes outlived mcpload"
+expect_code 7 timeout 60 "$mcpload" report "$work/killed"
+grep -m 1 'exit code 7' "$work/output.txt"
+
+echo "== a real Python server, one command"
+port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$python" fixtures/python/server.py "$port" >"$work/python.txt" 2>&1 &
+started+=("$!")
+wait_for 60 "$python" -c "import socket; socket.create_connection(('127.0.0.1', $port), 1).close()"
+began=$SECONDS
+expect_code 0 timeout 60 "$mcpload" run --url "http://127.0.0.1:$port/mcp" --out "$work/python"
+grep -m 1 '^PASS' "$work/output.txt"
+echo "a verdict after $((SECONDS - began)) s"
+"$python" ci/e2e/check_run.py "$work/python" >"$work/check.txt" || { cat "$work/check.txt"; fail "the reading of the run on the Python server differs"; }
+tail -n 1 "$work/check.txt"
+
+echo "e2e: all as expected, in $SECONDS s"

