@@ -19,6 +19,7 @@ pub mod fold;
 pub mod latency;
 pub mod names;
 pub mod objectives;
+pub mod processor;
 pub mod recovery;
 pub mod series;
 pub mod sessions;

@@ -1,6 +1,6 @@
 //! The Scenario: what a person wrote, read with the place of every value, and every mistake in it reported at once.
 //!
-//! Pure. text, overrides and environment are handed in. The way: TOML (`node`), then variants and `--set` (`overlay`), then
+//! Pure. Text, overrides and environment are handed in. The way: TOML (`node`), then variants and `--set` (`overlay`), then
 //! `{{ env.X }}` (`environment`), then the tables (`reader` with `tables`), then plain structs ([`written`]). What follows is
 //! `plan::compile`, which gives names and times their meaning. `schema`, `explain` and `init` are made from the same tables.
 
@@ -20,6 +20,7 @@ mod node;
 mod overlay;
 mod reader;
 pub mod schema;
+mod secrets;
 mod spans;
 pub mod tables;
 pub mod written;
@@ -102,6 +103,10 @@ pub fn load(
         overlay::set(&mut root, source, text, &mut wrong);
     }
     overlay::normalise(&mut root);
+    secrets::refuse(&root, &mut wrong);
+    for variant in &left {
+        secrets::refuse(&variant.node, &mut wrong);
+    }
     environment::fill(&mut root, &sources, overrides.env, &mut wrong);
     let mut reader = reader::Reader::new(catalog);
     let value = reader.document(tables::TOP, &root);
@@ -185,25 +190,24 @@ fn choose<'a>(
 ) -> (Vec<&'a node::Entry>, Vec<&'a node::Entry>) {
     let mut chosen = Vec::new();
     for (number, name) in overrides.variants.iter().enumerate() {
-        match variants.iter().find(|variant| variant.key == *name) {
-            Some(variant) => chosen.push(variant),
-            None => {
-                let place = Place {
-                    source: 1 + number,
-                    span: 0..name.len(),
-                };
-                let names = variants.iter().map(|variant| variant.key.as_str());
-                wrong.push(
-                    Diagnostic::new(
-                        &codes::UNKNOWN_VARIANT,
-                        place,
-                        format!("the scenario has no variant `{}`", name.escape_debug()),
-                        "expected the name of a `[variant.NAME]` table",
-                    )
-                    .hint(suggest(name, "variant", names)),
-                );
-            }
+        if let Some(variant) = variants.iter().find(|variant| variant.key == *name) {
+            chosen.push(variant);
+            continue;
         }
+        let place = Place {
+            source: 1 + number,
+            span: 0..name.len(),
+        };
+        let names = variants.iter().map(|variant| variant.key.as_str());
+        wrong.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_VARIANT,
+                place,
+                format!("the scenario has no variant `{}`", name.escape_debug()),
+                "expected the name of a `[variant.NAME]` table",
+            )
+            .hint(suggest(name, "variant", names)),
+        );
     }
     let left = variants
         .iter()

@@ -2,6 +2,12 @@
 //!
 //! A line `# args: …` holds arguments as on the command line. The environment is empty.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which clippy takes for production code"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -9,6 +15,7 @@ use std::path::PathBuf;
 
 use mcpload::diag::codes::CODES;
 use mcpload::scenario::Overrides;
+use proptest::prelude::*;
 use support::plan;
 
 fn files() -> Vec<(String, String)> {
@@ -83,6 +90,52 @@ fn no_error_is_without_a_position_in_its_text() {
             assert!(one.place.span.end <= text.len(), "{path}: {one:?}");
             let whole = one.place.span.end == 0;
             assert!(!whole || one.code.name == "missing-key", "{path}: {one:?}");
+        }
+    }
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    for (name, text) in files()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("secret"))
+    {
+        let wrong = plan(&name, &text, &overrides(&text)).unwrap_err();
+        assert!(!wrong.render(true).contains("hunter2"), "{wrong}");
+        assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_scenario_is_refused_or_compiled_but_never_breaks_anything(
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        length in 0_usize..30,
+        with in prop_oneof![Just(String::new()), "[a-z0-9=\"\\[\\]{}.#\n -]{0,12}", any::<String>()],
+    ) {
+        let files = files();
+        let mut all: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
+        all.push(include_str!("../scenarios/quickstart.toml"));
+        let text = all[which.index(all.len())];
+        let characters: Vec<char> = text.chars().collect();
+        let at = at.index(characters.len());
+        let damaged: String = characters[..at]
+            .iter()
+            .copied()
+            .chain(with.chars())
+            .chain(characters.iter().copied().skip(at + length))
+            .collect();
+        match plan("damaged", &damaged, &overrides(text)) {
+            Ok(plan) => {
+                mcpload::plan::preview::preview(&plan, 1000);
+                let stored = serde_json::to_string(&plan).unwrap();
+                prop_assert_eq!(serde_json::from_str::<mcpload::plan::Plan>(&stored).unwrap(), plan);
+            }
+            Err(wrong) => {
+                prop_assert!(!wrong.is_empty());
+                prop_assert!(wrong.render(true).contains("error"));
+            }
         }
     }
 }

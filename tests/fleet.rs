@@ -1,5 +1,7 @@
 //! The process driver on real processes: slots come up, die, come back by policy, and leave nothing behind.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

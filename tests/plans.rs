@@ -1,5 +1,10 @@
 //! From a scenario's text to its plan.
 
+#![expect(
+    clippy::panic,
+    reason = "helpers of tests, which clippy takes for production code"
+)]
+
 mod support;
 
 use mcpload::plan::{Expectation, Plan};
@@ -105,7 +110,7 @@ fn overrides_change_values_by_path_and_leave_their_origin() {
         &[],
     );
     assert_eq!(plan.fleet.roles[0].slots.len(), 5);
-    assert_eq!(plan.end().seconds(), 27.0);
+    assert_eq!(plan.end().nanos(), 27_000_000_000);
     assert!(plan.phases[0].measure);
     assert_eq!(plan.objectives[0].windows.len(), 1);
     assert_eq!(plan.origins["fleet.role.server.replicas"], "--set");
@@ -242,10 +247,96 @@ fn a_fault_can_count_from_another_and_faults_are_in_the_order_of_their_begin() {
         "[[fault]]\nname = \"second\"\nkind = \"kill\"\ntarget = { slot = [\"server-2\", \"server-3\"] }\nat = \"first begins + 2s\"\n\
          [[fault]]\nname = \"first\"\nkind = \"kill\"\ntarget = { role = \"server\", share = \"67%\" }\nat = \"steady + 1s\"\n",
     );
-    let begins: Vec<(&str, f64, usize)> = plan
+    let begins: Vec<(&str, i64, usize)> = plan
         .faults
         .iter()
-        .map(|fault| (fault.name.as_str(), fault.at.seconds(), fault.targets.len()))
+        .map(|fault| {
+            (
+                fault.name.as_str(),
+                fault.at.nanos() / 1_000_000,
+                fault.targets.len(),
+            )
+        })
         .collect();
-    assert_eq!(begins, [("first", 1.0, 2), ("second", 3.0, 2)]);
+    assert_eq!(begins, [("first", 1000, 2), ("second", 3000, 2)]);
+}
+
+#[test]
+fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
+    let refused = |text: &str| -> Vec<String> {
+        match plan("test.toml", text, &Overrides::none()) {
+            Ok(_) => Vec::new(),
+            Err(wrong) => {
+                assert!(
+                    wrong.iter().all(|one| one.code.name == "not-yet"),
+                    "{wrong}"
+                );
+                wrong.iter().map(|one| one.message.clone()).collect()
+            }
+        }
+    };
+    let deployed = r#"
+        version = 1
+        name = "failover"
+        [fleet]
+        driver = "process"
+        [fleet.role.server]
+        replicas = 3
+        restart = { policy = "always", backoff = "1s" }
+        for_each = [{ name = "a", port = 1 }]
+        [fleet.role.balancer]
+        command = ["mcpload", "serve", "balancer", "--policy", "least-connections"]
+        members = "api"
+        [workload]
+        clients = 100
+        protocol = { "2025-11-25" = 7, "2026-07-28" = 3 }
+        transport = "streamable-http"
+        recovery = "spec"
+        [[workload.operation]]
+        tool = "echo"
+        arguments = { text = "{{ random.hex(64) }}" }
+        weight = 9
+        timeout = "2s"
+        [[workload.operation]]
+        steps = ["echo"]
+        weight = 1
+        [[phase]]
+        name = "chaos"
+        duration = "15s"
+        load = { profile = "ramp", from = "100/s", to = "300/s" }
+        [[fault]]
+        name = "one-dies"
+        kind = "kill"
+        target = { label = { category = "db" } }
+        at = "chaos + 3s"
+        [[slo]]
+        errors = { under = "0.1%" }
+        windows = ["after one-dies"]
+        [[check]]
+        kind = "recovery-time"
+        fault = "one-dies"
+        max = "5s"
+    "#;
+    assert_eq!(refused(deployed).len(), 3);
+    let attached = r#"
+        version = 1
+        name = "staging"
+        [fleet]
+        driver = "compose"
+        attach = "staging"
+        allow_external = true
+        roles = { server = "mcp-server", balancer = "nginx", redis = "redis" }
+        endpoint = { url = "https://127.0.0.1:8443/mcp", ca = "ca.pem" }
+        served_by = "x-served-by"
+        deploy = { batches = [10, 50, 100], retry = 3 }
+        [[workload]]
+        name = "agents"
+        weight = 8
+        auth = { bearer = { env = "TOKEN" } }
+        [[phase]]
+        name = "steady"
+        duration = "10s"
+        rate = "10/s"
+    "#;
+    assert_eq!(refused(attached).len(), 6);
 }

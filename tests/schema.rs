@@ -1,5 +1,12 @@
 //! The schema and the reader are made from the same tables, and say the same.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which clippy takes for production code"
+)]
+
 mod support;
 
 use mcpload::catalog::Catalog;
@@ -84,8 +91,8 @@ fn the_schema_refuses_what_the_reader_refuses_for_its_form() {
         };
         let value = serde_json::to_value(table).unwrap();
         let codes = codes(&text);
-        // A variant is only read when it is merged; the schema leaves its content open.
-        if name.contains("variant") {
+        // A variant is only read when it is merged, and what looks like a secret is not a matter of form.
+        if name.contains("variant") || name.ends_with("secret-header.toml") {
             continue;
         }
         if codes.is_empty() {

@@ -11,6 +11,7 @@ use super::faults::FaultFold;
 use super::latency::Latencies;
 use super::names::SlotNames;
 use super::objectives::ObjectiveFold;
+use super::processor::ProcessorFold;
 use super::series::SeriesFold;
 use super::sessions::SessionFold;
 use super::slots::SlotFold;
@@ -38,6 +39,7 @@ pub struct Fold<'a> {
     faults: FaultFold,
     sessions: SessionFold,
     slots: SlotFold,
+    processor: ProcessorFold,
     errors: ErrorFold,
     series: SeriesFold,
     recorded: BTreeMap<String, u64>,
@@ -61,6 +63,7 @@ impl<'a> Fold<'a> {
             latencies: Latencies::default(),
             sessions: SessionFold::default(),
             slots: SlotFold::default(),
+            processor: ProcessorFold::default(),
             errors: ErrorFold::default(),
             series: SeriesFold::default(),
             recorded: BTreeMap::new(),
@@ -88,6 +91,7 @@ impl<'a> Fold<'a> {
 
     /// Adds a sample.
     pub fn sample(&mut self, row: SampleRow) {
+        self.processor.sample(self.plan, &row);
         let phase = self.plan.phase_at(row.at);
         self.slots
             .sample(row, phase.is_some_and(|phase| phase.measure));
@@ -137,6 +141,8 @@ impl<'a> Fold<'a> {
         let circumstances = Circumstances {
             timeline: &self.timeline,
             seen,
+            processor: &self.processor,
+            cores: self.run.host.cores,
             // The torn end of a cut run is where it was cut; what came before is whole.
             damage: match self.timeline.ending {
                 Some(_) => doubtful,

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::processor::ProcessorFold;
 use super::timeline::Timeline;
 use super::{PhaseStats, Trust, TrustStats};
 use crate::model::event::Ending;
@@ -19,6 +20,10 @@ const LAG_INVALID: Duration = Duration::from_millis(50);
 const SHED_INVALID: f64 = 0.01;
 /// Share of the schedule that must have been released.
 const LEAST_TAKEN: f64 = 0.95;
+/// Share of the processor time above which generator and fleet may have been in each other's way.
+const BUSY_DEGRADED: f64 = 0.8;
+/// Share of the processor time above which they surely were.
+const BUSY_INVALID: f64 = 0.9;
 /// A worker is lost when it was silent for so long.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -29,6 +34,10 @@ pub struct Circumstances<'a> {
     pub timeline: &'a Timeline,
     /// Up to when operations are surely recorded.
     pub seen: Offset,
+    /// What processor time the run used.
+    pub processor: &'a ProcessorFold,
+    /// Cores of the host.
+    pub cores: u32,
     /// What was wrong with the files of Calls, counts and histograms.
     pub damage: &'a [String],
 }
@@ -49,7 +58,9 @@ pub fn grade(
     let complete = is_complete(plan, phase, circumstances);
     if !complete {
         let end = circumstances.seen;
-        let words = if end <= phase.window.start {
+        let words = if circumstances.timeline.ended_phases.contains(&phase.name) {
+            "the run was cut when its last operations may still have been under way".to_owned()
+        } else if end <= phase.window.start {
             "the run ended before it".to_owned()
         } else {
             "the run ended in it".to_owned()
@@ -57,6 +68,7 @@ pub fn grade(
         reasons.push((Trust::Invalid, words));
     }
     own_lateness(phase, complete, &mut reasons);
+    saturation(&phase.name, circumstances, &mut reasons);
     for (at, worker, reason) in &circumstances.timeline.lost_workers {
         let span = Window::new(*at - SILENCE, Offset(i64::MAX));
         if span.intersect(&phase.window).is_some() {
@@ -86,6 +98,33 @@ pub fn grade(
             .max()
             .unwrap_or(Trust::Valid),
         reasons: reasons.into_iter().map(|(_, words)| words).collect(),
+    }
+}
+
+/// Whether the machine had room: for the generator's one thread per worker, and for generator and fleet together.
+fn saturation(phase: &str, circumstances: &Circumstances<'_>, reasons: &mut Vec<(Trust, String)>) {
+    let used = circumstances.processor.used(phase);
+    let grade = |share: f64| {
+        if share >= BUSY_INVALID {
+            Some(Trust::Invalid)
+        } else {
+            (share >= BUSY_DEGRADED).then_some(Trust::Degraded)
+        }
+    };
+    if let Some(trust) = grade(used.busiest_worker) {
+        let words = format!(
+            "a load worker used {:.2} of the one core that its load is made on",
+            used.busiest_worker
+        );
+        reasons.push((trust, words));
+    }
+    let cores = f64::from(circumstances.cores.max(1));
+    if let Some(trust) = grade(used.run / cores) {
+        let words = format!(
+            "mcpload and what it deployed used {:.2} of {cores} cores: generator and fleet competed for them",
+            used.run
+        );
+        reasons.push((trust, words));
     }
 }
 

@@ -69,6 +69,14 @@ pub(super) struct Post {
     pub(super) facts: mpsc::Sender<Fact>,
 }
 
+fn processes(count: u32) -> String {
+    if count == 1 {
+        "1 process".to_owned()
+    } else {
+        format!("{count} processes")
+    }
+}
+
 /// Why an incarnation is no more.
 enum End {
     /// By itself.
@@ -175,8 +183,9 @@ impl Post {
                 }
                 () = prober.until_ready(), if waiting => {
                     waiting = false;
-                    self.set(incarnation, Standing::Ready, Some(instance.shim()));
+                    // Told first: who waits for the state then finds the fact told, too.
                     self.tell(EventKind::SlotReady { instance: self.id(incarnation) }).await;
+                    self.set(incarnation, Standing::Ready, Some(instance.shim()));
                 }
                 () = &mut deadline, if waiting && !overdue => {
                     overdue = true;
@@ -188,7 +197,7 @@ impl Post {
                         let exit = instance.kill().await;
                         self.set(incarnation, Standing::Down, None);
                         self.tell(EventKind::SlotExited { instance: self.id(incarnation), status: exit.status.clone(), expected: true }).await;
-                        let proof = format!("{} ended with {}, {} processes reaped", self.id(incarnation), exit.status, exit.reaped);
+                        let proof = format!("{} ended with {}; {} reaped", self.id(incarnation), exit.status, processes(exit.reaped));
                         // The fault that asked may have been given up; the kill stands all the same.
                         let _ = reply.send(Ok(proof));
                         instance.reap_shim().await;

@@ -27,7 +27,7 @@ use super::Model;
 use super::client::{Job, Shared};
 use super::crew::Crew;
 use super::pacer::Stretch;
-use super::recording::Taken;
+use super::recording::Arrived;
 use super::recording::second::Label;
 use super::table::nanos;
 use crate::clock::{self, Clock};
@@ -76,7 +76,7 @@ impl Closed {
         let count = users.len();
         std::thread::Builder::new()
             .name("goose".to_owned())
-            .spawn(move || attack(count, told, token))?;
+            .spawn(move || attack(count, told, &token))?;
         Ok(Some(Self { users, acts, over }))
     }
 
@@ -143,7 +143,7 @@ impl Closed {
             protocol,
             phase: Some(phase),
         };
-        let released = Taken {
+        let released = Arrived {
             taken: now,
             due: now,
             label,
@@ -256,15 +256,15 @@ fn users(shared: &Shared, stretches: &[Stretch]) -> Vec<User> {
 }
 
 /// The thread of the attack. What goose says of it is of no use: it measured nothing.
-fn attack(users: usize, told: mpsc::Sender<Act>, over: CancellationToken) {
+fn attack(users: usize, told: mpsc::Sender<Act>, over: &CancellationToken) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build();
     if let Ok(runtime) = runtime {
         runtime.block_on(async {
-            if let Ok(attack) = prepare(users, told, &over) {
-                let _ = attack.execute().await;
+            if let Ok(attack) = prepare(users, told, over) {
+                let _ = Box::pin(attack.execute()).await;
             }
         });
         runtime.shutdown_background();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Model;
 use super::client::{Job, Shared};
 use super::crew::Crew;
-use super::recording::Taken;
+use super::recording::Arrived;
 use super::recording::second::Label;
 use super::table::nanos;
 use super::{Profile, profiles::PROFILES};
@@ -151,7 +151,7 @@ impl<'a> Pacer<'a> {
                 let operation = u32::try_from(operation).unwrap_or(u32::MAX);
                 let due = due.nanos().saturating_add(self.clock.t0());
                 let taken = clock::now();
-                let released = Taken {
+                let released = Arrived {
                     taken,
                     due,
                     label: Label {

@@ -5,7 +5,7 @@
 //! Stamps come in as raw readings of the clock: before Start nobody knows `t0`, so what happens in set-up is kept as it is and
 //! written down when the clock is known. Next: [`second`] is what is swapped, [`encode`] how it becomes frames.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 
@@ -49,6 +49,10 @@ pub(crate) enum Asked {
 
 /// A Call as the hot thread knows it: numbers for names, raw stamps for offsets. Fields as in `model::Call`.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the columns"
+)]
 pub(crate) struct Attempt {
     pub(crate) done: i64,
     pub(crate) operation_due: i64,
@@ -115,9 +119,9 @@ pub(crate) struct Move {
     pub(crate) cause: String,
 }
 
-/// An arrival that was released, for the counts.
+/// An arrival that was released or shed, for the counts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Arrived {
     /// When, raw.
     pub(crate) taken: i64,
     /// When it was due, raw.
@@ -150,7 +154,7 @@ pub(crate) struct Recorder {
     sender: SyncSender<Parcel>,
     /// Emptied histograms that the sender thread gives back.
     returned: Receiver<Histogram<u64>>,
-    labels: HashMap<Label, ()>,
+    labels: HashSet<Label>,
     instances: HashMap<Box<str>, Instance>,
     slots: HashMap<Box<str>, Arc<str>>,
     totals: Totals,
@@ -172,7 +176,7 @@ impl Recorder {
             stalled: None,
             sender,
             returned,
-            labels: HashMap::new(),
+            labels: HashSet::new(),
             instances: HashMap::new(),
             slots: HashMap::new(),
             totals: Totals::default(),
@@ -198,7 +202,7 @@ impl Recorder {
     }
 
     /// Counts an arrival that was released to its client.
-    pub(crate) fn released(&mut self, arrival: Taken) {
+    pub(crate) fn released(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);
         self.in_flight += 1;
         let lag = arrival.taken.saturating_sub(arrival.due);
@@ -209,7 +213,7 @@ impl Recorder {
     }
 
     /// Counts an arrival that was shed.
-    pub(crate) fn shed(&mut self, arrival: Taken) {
+    pub(crate) fn shed(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);
         let lag = arrival.taken.saturating_sub(arrival.due);
         self.current.live.shed += 1;
@@ -224,6 +228,8 @@ impl Recorder {
         let Some(clock) = self.clock else {
             if self.early.len() < MAX_ROWS {
                 self.early.push(Early::Attempt(attempt));
+            } else {
+                self.totals.unrecorded += 1;
             }
             return;
         };
@@ -239,6 +245,7 @@ impl Recorder {
         } else {
             self.current.counters(attempt.label()).unrecorded += 1;
             self.current.live.unrecorded += 1;
+            self.totals.unrecorded += 1;
         }
     }
 
@@ -350,14 +357,12 @@ impl Recorder {
     }
 
     fn send(&mut self, second: Box<Second>) {
-        match self.sender.try_send(Parcel::Second(second)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(Parcel::Second(mut second))) => {
-                self.totals.unrecorded += second.drop_rows();
-                self.stalled = Some(second);
-            }
-            // The conductor is gone; the reader thread says so.
-            Err(TrySendError::Full(Parcel::Message(_)) | TrySendError::Disconnected(_)) => {}
+        // If it is disconnected, the conductor is gone, and the reader thread says so.
+        if let Err(TrySendError::Full(Parcel::Second(mut second))) =
+            self.sender.try_send(Parcel::Second(second))
+        {
+            self.totals.unrecorded += second.drop_rows();
+            self.stalled = Some(second);
         }
     }
 
@@ -419,11 +424,11 @@ impl Recorder {
     }
 
     fn measure(&mut self, measure: Measure, mut label: Label, value: i64) {
-        if !self.labels.contains_key(&label) {
+        if !self.labels.contains(&label) {
             if self.labels.len() >= MAX_LABELS {
                 label.operation = Some(Label::OTHER);
             } else {
-                self.labels.insert(label, ());
+                self.labels.insert(label);
             }
         }
         self.histogram(Key::Label(measure, label), value);
@@ -479,3 +484,6 @@ fn second_of(clock: Clock, raw: i64) -> i64 {
 pub(crate) fn next_edge(clock: Clock, now: i64) -> i64 {
     clock.t0() + (second_of(clock, now) + 1) * nanos(std::time::Duration::from_secs(1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Impure. Three threads: a reader that decodes what the conductor says, this (hot) one that drives the clients, a sender that
 //! encodes full seconds and writes frames. Between the hot thread and the sender lies a queue of eight seconds; when it is full,
 //! rows are dropped and counted, and nothing waits. Invariant: the input's end stops everything within a second.
-//! Next: `load::pacer` (who arrives when), `load::crew` (clients), `load::recording` (what is written down), [`threads`].
+//! Next: `load::pacer` (who arrives when), `load::crew` (clients), `load::recording` (what is written down), `threads`.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -101,12 +101,16 @@ pub fn run(
         }
         result
     });
-    // Connections and their tasks end here.
-    drop(runtime);
+    // Connections and their tasks have ended; a name that is being looked up is not waited for.
+    runtime.shutdown_background();
     drop(outbox);
     // A conductor that does not read can hold the sender thread up; it is left behind then.
-    let _ = finished.recv_timeout(FLUSH);
-    result
+    let patience = match &result {
+        Ok(Course::Alone) => GIVE_UP,
+        _ => FLUSH,
+    };
+    let _ = finished.recv_timeout(patience);
+    result.map(|_| ())
 }
 
 /// An error with its causes, for the conductor.
@@ -177,14 +181,14 @@ async fn drive(
     mut conductor: Conductor,
     returned: std::sync::mpsc::Receiver<hdrhistogram::Histogram<u64>>,
     settings: std::sync::mpsc::Sender<threads::Settings>,
-) -> Result<(), WorkerError> {
+) -> Result<Course, WorkerError> {
     let hello = Hello {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     say(&conductor.outbox, FromWorker::Hello(hello)).await;
     let assignment = match conductor.inbox.recv().await {
-        None => return Ok(()),
+        None => return Ok(Course::Alone),
         Some(ToWorker::Assign(assignment)) => assignment,
         Some(_) => return Err(WorkerError::NoAssignment),
     };
@@ -202,7 +206,7 @@ async fn drive(
         timer,
     };
     let Some(clock) = run.prepare().await else {
-        return Ok(());
+        return Ok(run.course);
     };
     // The sender thread needs both from the first second on.
     let _ = settings.send((Arc::clone(&run.shared.table), clock));
@@ -210,8 +214,7 @@ async fn drive(
     run.play(clock, &stretches)
         .await
         .map_err(WorkerError::Start)?;
-    run.end().await;
-    Ok(())
+    Ok(run.end().await)
 }
 
 fn share(
@@ -338,18 +341,15 @@ impl Run {
     }
 
     /// Gives up what is still under way, ends the sessions, and hands over what is left.
-    async fn end(mut self) {
+    async fn end(mut self) -> Course {
         if self.shared.recorder.borrow().in_flight() > 0 {
             self.give_up().await;
         }
-        if self.course == Course::Alone {
-            return;
-        }
-        if self.course != Course::GivingUp {
+        if !matches!(self.course, Course::GivingUp | Course::Alone) {
             self.say_goodbye().await;
         }
         if self.course == Course::Alone {
-            return;
+            return self.course;
         }
         self.shared.recorder.borrow_mut().roll(clock::now());
         self.shared.recorder.borrow_mut().finish();
@@ -359,6 +359,7 @@ impl Run {
         }
         let totals = self.shared.recorder.borrow().totals();
         say(&self.conductor.outbox, FromWorker::End(totals)).await;
+        self.course
     }
 
     async fn give_up(&self) {

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn an_endless_event_is_refused() {
         let mut parser = Parser::default();
-        let chunk = [b'x'; 1 << 20];
+        let chunk = vec![b'x'; 1 << 20];
         let refused = (0..20).any(|_| parser.push(&chunk, &mut |_| {}).is_err());
         assert!(refused);
     }

@@ -1,6 +1,6 @@
 //! From a Scenario to a Plan: names resolved, times fixed, targets drawn; whatever cannot be, or can never be decided, refused.
 //!
-//! Pure. Each part is a file that takes the [`Context`] and reports into it; nothing stops at the first mistake. The order is:
+//! Pure. Each part is a file that takes the `Context` and reports into it; nothing stops at the first mistake. The order is:
 //! phases, workloads, fleet, faults, objectives and checks, then what holds between them (`decidable`, `budget`).
 
 use std::collections::BTreeMap;

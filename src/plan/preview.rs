@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::load::{Model, profiles::PROFILES};
 use crate::model::time::humane;
-use crate::model::{Offset, ProtocolVersion};
+use crate::model::{Offset, ProtocolVersion, SlotId};
 use crate::plan::compile::{intended, promised_share, samples_needed};
 use crate::plan::timeline::widest;
 use crate::plan::{EndpointPlan, Plan, Promise, budget};
@@ -191,7 +191,7 @@ fn time_line(text: &mut String, plan: &Plan) {
             .iter()
             .filter(|fault| phase.window.contains(fault.at));
         for fault in inside {
-            let targets: Vec<&str> = fault.targets.iter().map(|slot| slot.as_str()).collect();
+            let targets: Vec<&str> = fault.targets.iter().map(SlotId::as_str).collect();
             let _ = writeln!(
                 text,
                 "  {:>9}  X {}: {} {}",

@@ -203,6 +203,9 @@ fn validity(report: &Report) -> Vec<Value> {
         let rows = words::plural(analysis.whole.unrecorded, "row");
         lines.push(("recorder", format!("{rows} of calls were not recorded.")));
     }
+    for trouble in &analysis.troubles {
+        lines.push(("trouble", words::visible(trouble)));
+    }
     for damage in &analysis.damage {
         lines.push(("damage", words::visible(damage)));
     }

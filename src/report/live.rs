@@ -1,6 +1,6 @@
 //! The line that is shown while a run lasts.
 //!
-//! Pure. the caller gives the figures, and writes the line. On a terminal it is written over, several times a second; elsewhere
+//! Pure. The caller gives the figures, and writes the line. On a terminal it is written over, several times a second; elsewhere
 //! (a CI log) [`Live::plain`] gives a line every five seconds, and at once when the phase changes or a fault does something.
 
 use std::time::Duration;

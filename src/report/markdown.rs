@@ -69,10 +69,13 @@ pub fn render(report: &Report) -> String {
         "#### Validity\n\nEnding: {}.\n\n</details>\n",
         words::ending(report.analysis.ending)
     );
-    if !report.analysis.damage.is_empty() {
-        for damage in &report.analysis.damage {
-            let _ = writeln!(page, "- Damage: {}", escape(damage));
-        }
+    let analysis = &report.analysis;
+    let troubles = analysis.troubles.iter().map(|text| ("Trouble", text));
+    let damage = analysis.damage.iter().map(|text| ("Damage", text));
+    for (what, text) in troubles.chain(damage) {
+        let _ = writeln!(page, "- {what}: {}", escape(text));
+    }
+    if !(analysis.troubles.is_empty() && analysis.damage.is_empty()) {
         page.push('\n');
     }
     let _ = writeln!(page, "Judge again: mcpload report {}", escape(&run.id));
@@ -120,9 +123,10 @@ fn evidence(page: &mut String, finding: &Finding) {
     } else {
         ""
     };
+    // A name inside of `summary` would be HTML, not Markdown; below it the one escaping holds for all.
     let _ = writeln!(
         page,
-        "<details{open}>\n<summary>{}: evidence for {}</summary>\n",
+        "<details{open}>\n<summary>{}: evidence</summary>\n\n{}:\n",
         words::capitals(finding.answer),
         escape(&finding.name)
     );

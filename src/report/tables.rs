@@ -65,7 +65,7 @@ pub fn all(report: &Report) -> Vec<Table> {
         load::objectives(analysis),
         load::operations(analysis),
     ];
-    tables.extend(analysis.faults.iter().map(|fault| faults::time_line(fault)));
+    tables.extend(analysis.faults.iter().map(faults::time_line));
     tables.push(fleet::slots(analysis));
     tables.push(fleet::errors(analysis));
     tables.retain(|table| !table.rows.is_empty());

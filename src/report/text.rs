@@ -20,8 +20,10 @@ pub const FILE: &str = "report.txt";
 pub const FILE_WIDTH: usize = 120;
 /// The least width that is laid out for, in columns.
 const LEAST_WIDTH: usize = 60;
-/// The longest cell of a table, in characters.
-const LONGEST_CELL: usize = 56;
+/// The longest line of a cell, in characters; a longer text is set in several.
+const LONGEST_LINE: usize = 56;
+/// The longest text of a cell, in characters; what is beyond is cut, and stands in `summary.json`.
+const LONGEST_CELL: usize = 400;
 /// Spaces between the columns of a table.
 const GAP: usize = 2;
 
@@ -177,7 +179,7 @@ impl Page {
 
     fn table(&mut self, table: &Table) {
         self.heading(&table.title);
-        for (number, block) in blocks(table, self.width - 2).into_iter().enumerate() {
+        for (number, block) in blocks(table, self.width - 3).into_iter().enumerate() {
             if number > 0 {
                 self.line("");
             }
@@ -219,6 +221,9 @@ impl Page {
         if analysis.whole.unrecorded > 0 {
             let rows = words::plural(analysis.whole.unrecorded, "row");
             self.paragraph(2, &format!("Not recorded: {rows} of calls."));
+        }
+        for trouble in &analysis.troubles {
+            self.paragraph(2, &format!("Trouble: {}.", words::visible(trouble)));
         }
         for damage in &analysis.damage {
             self.paragraph(2, &format!("Damage: {}.", words::visible(damage)));
@@ -290,12 +295,22 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// The table, in as many blocks of columns as the width asks for.
 fn blocks(table: &Table, width: usize) -> Vec<String> {
+    let longest = |number: usize, limit: usize| {
+        let cells = table.rows.iter().filter_map(|row| row.get(number));
+        let widest = cells.map(|cell| get_string_width(cell)).max();
+        widest.unwrap_or(0).min(limit)
+    };
+    // Every block begins with the first column, so that a cell beside it has what is left of the line.
+    let first = longest(0, LONGEST_LINE).min(width / 2);
+    let limit = LONGEST_LINE.min(width.saturating_sub(first + GAP));
     let cells: Vec<Vec<String>> = table
         .rows
         .iter()
         .map(|row| {
+            let limits = std::iter::once(first).chain(std::iter::repeat(limit));
             row.iter()
-                .map(|cell| words::shortened(cell, LONGEST_CELL))
+                .zip(limits)
+                .map(|(cell, limit)| fold(cell, limit))
                 .collect()
         })
         .collect();
@@ -305,7 +320,8 @@ fn blocks(table: &Table, width: usize) -> Vec<String> {
         .enumerate()
         .map(|(number, column)| {
             let cells = cells.iter().filter_map(|row| row.get(number));
-            let widest = cells.map(|cell| get_string_width(cell)).max().unwrap_or(0);
+            let lines = cells.flat_map(|cell| cell.lines());
+            let widest = lines.map(get_string_width).max().unwrap_or(0);
             widest.max(get_string_width(column.name))
         })
         .collect();
@@ -313,6 +329,11 @@ fn blocks(table: &Table, width: usize) -> Vec<String> {
         .into_iter()
         .map(|columns| block(table, &cells, &columns))
         .collect()
+}
+
+/// A cell in lines of at most `width` columns.
+fn fold(cell: &str, width: usize) -> String {
+    wrap(&words::shortened(cell, LONGEST_CELL), width).join("\n")
 }
 
 /// Which columns stand in which block: the first column in each, and as many others as there is room for (at least one).

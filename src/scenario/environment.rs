@@ -1,6 +1,6 @@
 //! `{{ env.X }}`: values of the environment in the texts of a scenario.
 //!
-//! Pure. the environment is handed in. A text that is one template as a whole takes the type that its key wants. Other
+//! Pure. The environment is handed in. A text that is one template as a whole takes the type that its key wants. Other
 //! templates (`{{ slot.port }}`, `{{ random.hex(8) }}`) are for later stages and stay as they are.
 
 use super::node::{Form, Node};

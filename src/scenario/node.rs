@@ -218,18 +218,16 @@ fn from_value(
 }
 
 fn integer(number: &DeInteger<'_>, place: &Place, wrong: &mut Vec<Diagnostic>) -> Form {
-    match i64::from_str_radix(number.as_str(), number.radix()) {
-        Ok(number) => Form::Integer(number),
-        Err(_) => {
-            wrong.push(Diagnostic::new(
-                &codes::OUT_OF_RANGE,
-                place.clone(),
-                "the number does not fit into 64 bits",
-                format!("expected at most {}", i64::MAX),
-            ));
-            Form::Integer(0)
-        }
+    if let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) {
+        return Form::Integer(number);
     }
+    wrong.push(Diagnostic::new(
+        &codes::OUT_OF_RANGE,
+        place.clone(),
+        "the number does not fit into 64 bits",
+        format!("expected at most {}", i64::MAX),
+    ));
+    Form::Integer(0)
 }
 
 fn from_table(

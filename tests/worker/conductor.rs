@@ -11,8 +11,8 @@ use mcpload::load::frames::{
     Assignment, Decoder, FromWorker, Message, Ready, Second, ToWorker, Totals,
 };
 use mcpload::load::worker::{self, WorkerError};
-use mcpload::model::Call;
 use mcpload::model::session::SessionRow;
+use mcpload::model::{Call, Class};
 use mcpload::plan::Plan;
 use mcpload::record::rows::{CountRow, counts_header};
 
@@ -86,7 +86,7 @@ impl Worker {
             if let Some(message) = self.decoder.next_message().unwrap() {
                 return Some(message);
             }
-            let mut chunk = [0; 65536];
+            let mut chunk = [0; 8192];
             match self.stream.read(&mut chunk).unwrap() {
                 0 => return None,
                 length => self.decoder.push(&chunk[..length]),
@@ -165,6 +165,15 @@ impl Record {
             .iter()
             .filter(|call| call.arrival.is_some())
             .collect()
+    }
+
+    /// How many calls of arrivals ended with each class and code.
+    pub(crate) fn call_classes(&self) -> BTreeMap<(Class, Option<i64>), usize> {
+        let mut classes = BTreeMap::new();
+        for call in self.of_arrivals() {
+            *classes.entry((call.class, call.code)).or_default() += 1;
+        }
+        classes
     }
 
     /// Sums a column of counts.

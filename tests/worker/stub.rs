@@ -132,7 +132,7 @@ async fn answer(
             seen.sessions.insert(id.clone());
             let version = message["params"]["protocolVersion"].clone();
             let result = json!({"protocolVersion": version, "capabilities": {}, "serverInfo": {"name": "stub", "version": "1"}});
-            return json_answer(&message, result, Some(&id));
+            return json_answer(&message, &result, Some(&id));
         }
         if method.is_empty() {
             seen.replied = true;
@@ -166,7 +166,7 @@ async fn call(shared: &Shared, manner: Manner, message: &Value) -> Response {
     };
     let right = json!({"jsonrpc": "2.0", "id": message["id"], "result": result}).to_string();
     match manner {
-        Manner::Json => json_answer(message, result, None),
+        Manner::Json => json_answer(message, &result, None),
         Manner::Events => events(vec![format!(
             "id: 1\r\ndata:\r\n\r\n: hi\r\ndata: {right}\r\n\r\n"
         )]),
@@ -200,13 +200,13 @@ async fn call(shared: &Shared, manner: Manner, message: &Value) -> Response {
             let body = Body::from_stream(futures_util::StreamExt::chain(first, broken));
             ([("content-type", "text/event-stream")], body).into_response()
         }
-        Manner::WrongId => json_answer(&json!({"id": 999_999}), result, None),
+        Manner::WrongId => json_answer(&json!({"id": 999_999}), &result, None),
         Manner::WrongText => json_answer(
             message,
-            json!({"content": [{"type": "text", "text": "other"}]}),
+            &json!({"content": [{"type": "text", "text": "other"}]}),
             None,
         ),
-        Manner::ToolError => json_answer(message, json!({"content": [], "isError": true}), None),
+        Manner::ToolError => json_answer(message, &json!({"content": [], "isError": true}), None),
         Manner::RpcError => {
             let error = json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32602, "message": "no"}});
             ([("content-type", "application/json")], error.to_string()).into_response()
@@ -225,7 +225,7 @@ fn events(parts: Vec<String>) -> Response {
         .into_response()
 }
 
-fn json_answer(message: &Value, result: Value, session: Option<&str>) -> Response {
+fn json_answer(message: &Value, result: &Value, session: Option<&str>) -> Response {
     let body = json!({"jsonrpc": "2.0", "id": message["id"], "result": result}).to_string();
     let mut response = (
         [

@@ -78,16 +78,9 @@ fn every_answer_has_its_class() {
     let wrong_text = RIGHT.replace("hi", "ho");
     let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32603,"message":"x"}}"#;
     let tool = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[],"isError":true}}"#;
-    let cases: [(&str, bool, u16, &str, &str, Class, Option<i64>); 14] = [
-        (
-            "batch",
-            true,
-            200,
-            JSON,
-            &format!("[{RIGHT}]"),
-            Class::None,
-            None,
-        ),
+    let batch = format!("[{RIGHT}]");
+    let cases = [
+        ("batch", true, 200, JSON, batch.as_str(), Class::None, None),
         (
             "foreign answer",
             true,

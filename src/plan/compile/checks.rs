@@ -35,11 +35,16 @@ pub(super) fn compile(context: &mut Context<'_>, faults: &[FaultPlan]) -> Vec<Ch
                 ),
             );
         }
-        if check.fault.is_none() && check.spec.kind == "recovery-time" {
+        let from_fault = check.spec.kind == "recovery-time"
+            || check.spec.with.get("re_established_within").is_some();
+        if check.fault.is_none() && from_fault {
             context.report(
                 &codes::MISSING_KEY,
                 &path,
-                "a `recovery-time` check does not say from what",
+                format!(
+                    "this `{}` check counts from a fault, and names none",
+                    check.spec.kind
+                ),
                 "expected `fault`",
                 suggest("", "fault", faults.iter().map(|fault| fault.name.as_str())),
             );

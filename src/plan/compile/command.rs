@@ -72,14 +72,13 @@ pub(super) fn complete(
     written: Option<&[String]>,
     args: &[String],
 ) -> Option<Vec<String>> {
-    let mut command: Vec<String> = match written {
-        Some(command) => command.to_vec(),
-        None => {
-            let which = Reference::by_role(role)?;
-            ["mcpload", "serve", which.word()]
-                .map(str::to_owned)
-                .to_vec()
-        }
+    let mut command: Vec<String> = if let Some(command) = written {
+        command.to_vec()
+    } else {
+        let which = Reference::by_role(role)?;
+        ["mcpload", "serve", which.word()]
+            .map(str::to_owned)
+            .to_vec()
     };
     if let Some(which) = Reference::of(&command) {
         let given = |flag: &str| {

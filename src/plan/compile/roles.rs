@@ -371,8 +371,7 @@ fn members(
             }
             Members::Api
         }
-        Some(written::Members::Word(_)) => Members::None,
         None if reference == Some(Reference::Balancer) => Members::Api,
-        None => Members::None,
+        Some(written::Members::Word(_)) | None => Members::None,
     }
 }

@@ -237,7 +237,9 @@ fn line(out: &mut String, frame: &Frame<'_>, series: &Series) {
         let Some(value) = point.value() else {
             drawing = false;
             if *point == Point::Beyond {
-                let y = frame.top + 6.0;
+                // Each style has its own height, so that the crosses of several series do not hide each other.
+                #[expect(clippy::cast_precision_loss, reason = "a style is at most 5")]
+                let y = frame.top + 6.0 + 9.0 * series.style as f64;
                 let _ = write!(
                     dots,
                     "<path class=\"beyond c{}\" d=\"M{:.1} {:.1}l6 6m0 -6l-6 6\"/>",

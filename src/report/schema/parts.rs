@@ -467,6 +467,13 @@ fn analysis() -> Value {
                 "problems met while reading the run directory",
             ),
         ),
+        (
+            "troubles",
+            list(
+                &text("a clause"),
+                "what stopped the run or kept the fleet from being ready",
+            ),
+        ),
         ("measured", reference("tally")),
         ("whole", reference("tally")),
         ("phases", list(&reference("phase"), "in order")),

@@ -61,7 +61,8 @@ pub fn targets(fault: &FaultStats) -> String {
 
 fn after_effect(at: Option<Offset>, zero: Option<Offset>) -> String {
     match (at, zero) {
-        (Some(at), Some(zero)) if at >= zero => {
+        (Some(at), Some(zero)) if at == zero => "0 s".to_owned(),
+        (Some(at), Some(zero)) if at > zero => {
             format!("+{}", crate::model::time::humane(at.since(zero)))
         }
         (Some(at), Some(zero)) => format!("-{}", crate::model::time::humane(zero.since(at))),
@@ -73,7 +74,7 @@ fn after_effect(at: Option<Offset>, zero: Option<Offset>) -> String {
 fn acts(fault: &FaultStats) -> Vec<Moment> {
     let mut moments = Vec::new();
     let mut add = |at: Option<Offset>, what: &'static str, detail: String| {
-        moments.push(Moment { at, what, detail })
+        moments.push(Moment { at, what, detail });
     };
     if fault.began.is_none() {
         add(
@@ -137,7 +138,10 @@ fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
         } else {
             "no impact onset"
         },
-        detail: "share of bad operations significantly above the baseline".to_owned(),
+        detail: format!(
+            "bad share significantly above the baseline, to within {}",
+            say::nanos(recovery.resolution_ns)
+        ),
     };
     let level = |what: &'static str, reached: Reached, meaning: &str| {
         let at = match (reached, zero) {

@@ -11,7 +11,7 @@ use crate::report::words as say;
 pub fn phases(analysis: &Analysis) -> Table {
     let mut notes = vec![
         "Response times count from the due time of an operation to the end of its last call; bad = fail + info + shed; \
-         client wait: its client was busy or reconnecting; lag: the generator itself was late."
+         wait: the client was busy or reconnecting; lag: the generator itself was late."
             .to_owned(),
     ];
     for phase in &analysis.phases {
@@ -55,7 +55,7 @@ pub fn phases(analysis: &Analysis) -> Table {
             number("p50"),
             number("p95"),
             number("p99"),
-            number("client wait p99"),
+            number("wait p99"),
             number("lag p99"),
             words("trust"),
         ],
@@ -112,9 +112,12 @@ pub fn objectives(analysis: &Analysis) -> Table {
             },
         );
         vec![
-            say::visible(&stats.objective.name),
+            format!(
+                "{} ({})",
+                say::visible(&stats.objective.name),
+                say::visible(&stats.window.to_string())
+            ),
             promise(&stats.objective),
-            say::visible(&stats.window.to_string()),
             say::count(stats.samples),
             say::count(stats.bad),
             say::share(stats.bad, stats.samples),
@@ -124,9 +127,8 @@ pub fn objectives(analysis: &Analysis) -> Table {
     Table {
         title: "Objectives".to_owned(),
         columns: vec![
-            words("objective"),
+            words("objective (window)"),
             words("promise"),
-            words("window"),
             number("samples"),
             number("bad"),
             number("bad share"),
@@ -164,12 +166,25 @@ fn promise(objective: &ObjectivePlan) -> String {
 
 /// The operations by protocol version.
 pub fn operations(analysis: &Analysis) -> Table {
+    // The first column alone tells the rows apart: a narrow terminal repeats it, and only it.
+    let several = analysis
+        .operations
+        .windows(2)
+        .any(|pair| matches!(pair, [one, other] if one.workload != other.workload));
     let rows = analysis.operations.iter().map(|stats| {
         let response = &stats.response;
+        let workload = if several {
+            format!("{}: ", say::visible(&stats.workload))
+        } else {
+            String::new()
+        };
         vec![
-            say::visible(&stats.operation),
-            say::visible(&stats.workload),
-            format!("{} {}", stats.protocol, say::era(stats.protocol.era())),
+            format!(
+                "{workload}{} {}",
+                say::visible(&stats.operation),
+                stats.protocol
+            ),
+            say::era(stats.protocol.era()).to_owned(),
             say::count(response.samples),
             say::count(stats.tally.ok),
             say::count(stats.tally.bad()),
@@ -197,8 +212,7 @@ pub fn operations(analysis: &Analysis) -> Table {
         title: "Operations".to_owned(),
         columns: vec![
             words("operation"),
-            words("workload"),
-            words("protocol"),
+            words("era"),
             number("samples"),
             number("ok"),
             number("bad"),

@@ -31,7 +31,6 @@ fn of(schema: &Value, depth: usize) -> Value {
         }
     }
     match kind(schema) {
-        Some("object") => object(schema, depth),
         Some("array") => array(schema, depth),
         Some("integer") => number(schema, true),
         Some("number") => number(schema, false),

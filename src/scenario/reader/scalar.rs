@@ -36,7 +36,6 @@ impl Wrong {
 /// Whether a value of this form can be of this type, by its TOML type alone.
 pub(super) const fn fits(ty: &Ty, form: &Form) -> bool {
     match ty {
-        Ty::Any => true,
         Ty::Text | Ty::Name | Ty::Duration { .. } | Ty::Rate | Ty::Share | Ty::OneOf(_) => {
             matches!(form, Form::Text(_) | Form::Loose(_))
         }
@@ -45,7 +44,7 @@ pub(super) const fn fits(ty: &Ty, form: &Form) -> bool {
         Ty::Integer { .. } => matches!(form, Form::Integer(_) | Form::Loose(_)),
         Ty::List(_) => matches!(form, Form::List(_)),
         Ty::Map(_) | Ty::Table(_) | Ty::Secret | Ty::Kind(_) => matches!(form, Form::Table(_)),
-        Ty::Either(_) => true,
+        Ty::Any | Ty::Either(_) => true,
     }
 }
 
@@ -250,7 +249,7 @@ where
 /// Any value as JSON; a loose text is a number or a flag if it looks like one.
 fn any(form: &Form) -> Result<Value, Wrong> {
     Ok(match form {
-        Form::Text(text) => json!(text),
+        Form::Text(text) | Form::Datetime(text) => json!(text),
         Form::Loose(text) => match text.as_str() {
             "true" => json!(true),
             "false" => json!(false),
@@ -261,7 +260,6 @@ fn any(form: &Form) -> Result<Value, Wrong> {
         Form::Integer(number) => json!(number),
         Form::Float(number) => json!(number),
         Form::Bool(flag) => json!(flag),
-        Form::Datetime(text) => json!(text),
         Form::List(items) => {
             let items: Result<Vec<Value>, Wrong> =
                 items.iter().map(|item| any(&item.form)).collect();

@@ -1,0 +1,185 @@
+//! When faults begin.
+//!
+//! Pure. A moment counts from a phase, or from a fault whose own moment counts from a phase in the end.
+
+use crate::diag::{codes, suggest};
+use crate::model::Offset;
+use crate::plan::PhasePlan;
+use crate::plan::compile::Context;
+use crate::plan::timeline::{Anchor, Moment};
+
+/// The moment of each fault, in the order of the scenario; `None` where it is wrong and reported.
+pub(super) fn moments(
+    context: &mut Context<'_>,
+    phases: &[PhasePlan],
+    names: &[(String, String)],
+) -> Vec<Option<Offset>> {
+    let parsed: Vec<Option<Moment>> = context
+        .scenario
+        .fault
+        .iter()
+        .enumerate()
+        .map(|(number, fault)| match Moment::parse(&fault.at) {
+            Ok(moment) => Some(moment),
+            Err(expected) => {
+                let path = format!("fault[{number}].at");
+                context.report(
+                    &codes::BAD_MOMENT,
+                    &path,
+                    "this is no moment",
+                    expected,
+                    None,
+                );
+                None
+            }
+        })
+        .collect();
+    let mut offsets: Vec<Option<Offset>> = vec![None; parsed.len()];
+    let mut done = vec![false; parsed.len()];
+    for (number, moment) in parsed.iter().enumerate() {
+        if let (Some(moment), Some(offset), Some(done)) =
+            (moment, offsets.get_mut(number), done.get_mut(number))
+        {
+            let (finished, value) = from_phase(context, moment, number, phases, names);
+            *done = finished;
+            *offset = value;
+        } else if let Some(done) = done.get_mut(number) {
+            *done = true;
+        }
+    }
+    // What counts from another fault, as often as one more becomes known.
+    let anchors: Vec<Option<usize>> = parsed
+        .iter()
+        .map(
+            |moment| match moment.as_ref().map(|moment| &moment.anchor) {
+                Some(Anchor::Name(other) | Anchor::Begins(other)) => {
+                    names.iter().position(|(name, _)| name == other)
+                }
+                Some(Anchor::Healed(_)) | None => None,
+            },
+        )
+        .collect();
+    loop {
+        let mut changed = false;
+        for (number, moment) in parsed.iter().enumerate() {
+            let Some(from) = anchors.get(number).copied().flatten() else {
+                continue;
+            };
+            let known = done.get(from).copied().unwrap_or(false);
+            if let (Some(false), true, Some(moment)) = (done.get(number).copied(), known, moment) {
+                let begin = offsets.get(from).copied().flatten();
+                if let (Some(slot), Some(flag)) = (offsets.get_mut(number), done.get_mut(number)) {
+                    *slot = begin.map(|begin| begin + moment.after);
+                    *flag = true;
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    let end = phases.last().map_or(Offset::ZERO, |phase| phase.window.end);
+    for number in 0..parsed.len() {
+        let path = format!("fault[{number}].at");
+        if done.get(number) == Some(&false) {
+            context.report(
+                &codes::CYCLE,
+                &path,
+                "faults wait for each other in a circle",
+                "expected a moment that counts from a phase in the end",
+                None,
+            );
+        } else if let Some(at) = offsets.get(number).copied().flatten()
+            && at >= end
+            && !phases.is_empty()
+        {
+            context.report(
+                &codes::BAD_MOMENT,
+                &path,
+                format!("the fault would begin at {at}, when the load has ended"),
+                format!("expected a moment before {end}"),
+                None,
+            );
+        } else if offsets.get(number).copied().flatten() == Some(Offset::ZERO) {
+            context.report(
+                &codes::BAD_MOMENT,
+                &path,
+                "the fault would begin with the load, before anything can be seen to be steady",
+                "expected a later moment",
+                "begin with a phase without faults".to_owned(),
+            );
+        }
+    }
+    offsets
+}
+
+/// The moment, if it counts from a phase; whether it is finished (it is not, if it counts from a fault).
+fn from_phase(
+    context: &mut Context<'_>,
+    moment: &Moment,
+    number: usize,
+    phases: &[PhasePlan],
+    faults: &[(String, String)],
+) -> (bool, Option<Offset>) {
+    let path = format!("fault[{number}].at");
+    let is_fault = |name: &String| faults.iter().any(|(fault, _)| fault == name);
+    match &moment.anchor {
+        Anchor::Healed(_) => {
+            context.report(
+                &codes::NOT_YET,
+                &path,
+                "a moment that counts from a heal does not act yet",
+                "not yet: expected `PHASE + DURATION` or `FAULT begins + DURATION`",
+                "the time line is fixed before the run, and when a fault is healed is not known then".to_owned(),
+            );
+            (true, None)
+        }
+        Anchor::Begins(name) if is_fault(name) => (false, None),
+        Anchor::Begins(name) => {
+            context.report(
+                &codes::UNKNOWN_FAULT,
+                &path,
+                format!("there is no fault `{name}`"),
+                "expected the name of a fault before `begins`",
+                suggest(name, "fault", faults.iter().map(|(name, _)| name.as_str())),
+            );
+            (true, None)
+        }
+        Anchor::Name(name) => {
+            let Some(phase) = phases.iter().find(|phase| phase.name == *name) else {
+                if is_fault(name) {
+                    return (false, None);
+                }
+                let names = phases.iter().map(|phase| phase.name.as_str());
+                context.report(
+                    &codes::UNKNOWN_PHASE,
+                    &path,
+                    format!("there is no phase `{name}`"),
+                    "expected a phase, and the time after its begin",
+                    suggest(name, "phase", names),
+                );
+                return (true, None);
+            };
+            if moment.after >= phase.window.length() {
+                let at = phase.window.start + moment.after;
+                let other = phases.iter().find(|phase| phase.window.contains(at));
+                context.report(
+                    &codes::BAD_MOMENT,
+                    &path,
+                    format!(
+                        "the phase `{name}` lasts only {}",
+                        humantime::format_duration(phase.window.length())
+                    ),
+                    "expected a moment inside the phase",
+                    other.map(|other| {
+                        let after = humantime::format_duration(at.since(other.window.start));
+                        format!("that moment is `{} + {after}`", other.name)
+                    }),
+                );
+                return (true, None);
+            }
+            (true, Some(phase.window.start + moment.after))
+        }
+    }
+}
