@@ -7,12 +7,10 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use support::{Run, alone, scenario};
+use support::{Run, alone, scenario, written};
 use tempfile::TempDir;
 
 /// All must be gone within 2 s. The bound is wider because the processes need the processor in order to die, and a machine
@@ -31,12 +29,6 @@ fn event_kinds(run: &Run) -> Vec<String> {
         .iter()
         .map(|event| event["event"].as_str().unwrap_or_default().to_owned())
         .collect()
-}
-
-fn written(directory: &TempDir, text: &str) -> PathBuf {
-    let path = directory.path().join("scenario.toml");
-    fs::write(&path, text).unwrap();
-    path
 }
 
 #[test]
