@@ -138,8 +138,11 @@ rate = "100/s"
     let mut run = Run::start(&path, &[]);
     assert_eq!(run.exit_code(), Some(3), "{}", run.printed());
     run.assert_nothing_left();
-    let kinds = event_kinds(&run);
-    assert!(kinds.contains(&"slot-not-ready".to_owned()), "{kinds:?}");
+    let events = run.events();
+    let names_the_slot = |event: &serde_json::Value| {
+        event["event"] == "aborted" && event["reason"].to_string().contains("server-1")
+    };
+    assert!(events.iter().any(names_the_slot), "{events:?}");
     assert!(run.printed().contains("server-1"), "{}", run.printed());
 }
 
