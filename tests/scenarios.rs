@@ -1,12 +1,6 @@
 //! The scenarios of the project against the real binary: the healthy fleet passes, and each fleet that was made worse on
 //! purpose has one exit code, one failing finding with the right slot in its first line, and no unrelated one.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
-
 // `cfg(test)` tells clippy that helpers beside the tests may panic like tests.
 #[cfg(test)]
 #[path = "runs/support.rs"]
