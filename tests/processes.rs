@@ -9,12 +9,10 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use support::{Run, alone, scenario};
+use support::{Run, alone, scenario, written};
 use tempfile::TempDir;
 
 /// All must be gone within 2 s. The bound is wider because the processes need the processor in order to die, and a machine
@@ -33,12 +31,6 @@ fn event_kinds(run: &Run) -> Vec<String> {
         .iter()
         .map(|event| event["event"].as_str().unwrap_or_default().to_owned())
         .collect()
-}
-
-fn written(directory: &TempDir, text: &str) -> PathBuf {
-    let path = directory.path().join("scenario.toml");
-    fs::write(&path, text).unwrap();
-    path
 }
 
 #[test]
@@ -148,8 +140,11 @@ rate = "100/s"
     let mut run = Run::start(&path, &[]);
     assert_eq!(run.exit_code(), Some(3), "{}", run.printed());
     run.assert_nothing_left();
-    let kinds = event_kinds(&run);
-    assert!(kinds.contains(&"slot-not-ready".to_owned()), "{kinds:?}");
+    let events = run.events();
+    let names_the_slot = |event: &serde_json::Value| {
+        event["event"] == "aborted" && event["reason"].to_string().contains("server-1")
+    };
+    assert!(events.iter().any(names_the_slot), "{events:?}");
     assert!(run.printed().contains("server-1"), "{}", run.printed());
 }
 

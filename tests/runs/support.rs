@@ -36,6 +36,13 @@ pub(crate) fn scenario(name: &str) -> PathBuf {
         .join(format!("{name}.toml"))
 }
 
+/// Writes a scenario of a test's own; its path.
+pub(crate) fn written(directory: &TempDir, text: &str) -> PathBuf {
+    let path = directory.path().join("scenario.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
 /// A run of `mcpload run`, with a directory of its own. Dropped, it leaves no process.
 pub(crate) struct Run {
     child: Child,
