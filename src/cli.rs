@@ -102,19 +102,27 @@ struct RunArgs {
     #[arg(long)]
     url: Option<String>,
     /// With --url: how many operations arrive.
-    #[arg(long, default_value = "20/s", requires = "url")]
-    rate: String,
+    #[arg(
+        long,
+        requires = "url",
+        help = "With --url: how many operations arrive [default: 20/s]"
+    )]
+    rate: Option<String>,
     /// With --url: how many clients there are.
-    #[arg(long, default_value_t = 20, requires = "url")]
-    clients: u32,
+    #[arg(
+        long,
+        requires = "url",
+        help = "With --url: how many clients there are [default: 20]"
+    )]
+    clients: Option<u32>,
     /// With --url: for how long.
     #[arg(
         long = "for",
         value_name = "DURATION",
-        default_value = "15s",
-        requires = "url"
+        requires = "url",
+        help = "With --url: for how long [default: 15s]"
     )]
-    length: String,
+    length: Option<String>,
     /// With --url: a tool to call although it is not marked read-only. Repeatable.
     #[arg(long, value_name = "TOOL", requires = "url")]
     allow_tool: Vec<String>,

@@ -1,5 +1,7 @@
 //! What is left of a run when it is ended from outside, and what its exit code says: no process, ever.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 // `cfg(test)` tells clippy that helpers beside the tests may panic like tests.
 #[cfg(test)]
 #[path = "runs/support.rs"]

@@ -39,21 +39,40 @@ fn from_url(args: &RunArgs, url: &str) -> Result<Prepared, Exit> {
         out::say(&format!("error: {message}"));
         Exit::Usage
     };
-    let length = humantime::parse_duration(&args.length)
-        .map_err(|error| usage(format!("--for {}: {error}", args.length)))?;
+    if !url.starts_with("http://") {
+        return Err(usage(format!(
+            "--url {url}: expected a URL such as http://127.0.0.1:8000/mcp (https is not supported yet)"
+        )));
+    }
+    let length = args.length.as_deref().unwrap_or("15s");
+    let length = humantime::parse_duration(length)
+        .map_err(|error| usage(format!("--for {length}: {error}")))?;
     let rate: Rate = args
         .rate
+        .as_deref()
+        .unwrap_or("20/s")
         .parse()
         .map_err(|error| usage(format!("--rate: {error}")))?;
     let found = discover::blocking(url).map_err(|error| {
         out::error(&error);
         Exit::NotReady
     })?;
+    if let Some(unknown) = args
+        .allow_tool
+        .iter()
+        .find(|name| found.tools.iter().all(|tool| tool.name != **name))
+    {
+        let names: Vec<&str> = found.tools.iter().map(|tool| tool.name.as_str()).collect();
+        return Err(usage(format!(
+            "--allow-tool {unknown}: the server has no such tool; it has {}",
+            names.join(", ")
+        )));
+    }
     let existing = Existing {
         url,
         protocol: Some(found.protocol),
         rate,
-        clients: Some(args.clients),
+        clients: Some(args.clients.unwrap_or(20)),
         length,
         allow: &args.allow_tool,
     };

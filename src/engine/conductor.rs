@@ -349,8 +349,9 @@ impl Conductor<'_> {
                 self.recorder.histograms(&lines)
             }
             Ok(FromWorker::Second(second)) => {
-                self.gate
-                    .observe(second.second, second.ok, second.ok + second.bad);
+                // Shed arrivals count as ended: the right half, which replays the gate, sees them so.
+                let ended = second.ok + second.bad + second.shed;
+                self.gate.observe(second.second, second.ok, ended);
                 if let Some(glance) = self.live.second(worker, &second, self.open_workers) {
                     self.figures(glance);
                 }

@@ -7,13 +7,15 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
 
 use super::bind::Names;
-use super::shim::{Ask, Start, Tell};
+use super::shim::{Ask, Start, Tell, UNKNOWN};
 use crate::plan::{Secret, SlotPlan};
 
 /// A running shim.
@@ -178,12 +180,21 @@ impl Instance {
                 Ok(Some(Tell::Exited { status, reaped })) => return Exit { status, reaped },
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => {
+                    self.kill_group();
                     return Exit {
-                        status: "lost with its shim".to_owned(),
+                        status: LOST.to_owned(),
                         reaped: 0,
                     };
                 }
             }
+        }
+    }
+
+    /// Ends the process group of an instance whose shim is gone: nobody else would.
+    fn kill_group(&self) {
+        if let Ok(group @ 1..) = i32::try_from(self.pid) {
+            // It may have ended with its shim.
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
         }
     }
 
@@ -208,6 +219,16 @@ impl Instance {
     /// The id of the shim: the instance's processes are its descendants.
     pub(super) fn shim(&self) -> u32 {
         self.child.id().unwrap_or(0)
+    }
+}
+
+/// The status of an instance whose shim ended before it told one.
+const LOST: &str = "lost with its shim";
+
+impl Exit {
+    /// Whether every process of the instance was seen to end.
+    pub(super) fn is_proven(&self) -> bool {
+        self.status != LOST && self.status != UNKNOWN
     }
 }
 

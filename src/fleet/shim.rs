@@ -43,6 +43,9 @@ pub struct Start {
     pub limits: Limits,
 }
 
+/// The status of an instance that was not seen to end: SIGKILL did not reach it in time.
+pub const UNKNOWN: &str = "unknown";
+
 /// What a shim answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tell", rename_all = "kebab-case")]

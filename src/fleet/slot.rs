@@ -77,6 +77,9 @@ fn processes(count: u32) -> String {
     }
 }
 
+/// A program that was never ready is given up after so many starts: it would not be by the next.
+const FIRST_STARTS: u32 = 5;
+
 /// Why an incarnation is no more.
 enum End {
     /// By itself.
@@ -91,10 +94,15 @@ impl Post {
     /// Supervises until the slot is stopped.
     pub(super) async fn supervise(self, mut requests: mpsc::Receiver<Request>) {
         let mut incarnation = 0;
+        // Whether the slot was ever ready.
+        let mut proven = false;
         loop {
             incarnation += 1;
             let end = match self.start(incarnation).await {
-                Ok(instance) => self.attend(instance, incarnation, &mut requests).await,
+                Ok(instance) => {
+                    self.attend(instance, incarnation, &mut requests, &mut proven)
+                        .await
+                }
                 Err(reason) => {
                     self.tell(EventKind::SlotNotReady {
                         instance: self.id(incarnation),
@@ -108,12 +116,14 @@ impl Post {
                 End::Stopped => return,
                 End::Exited { status } | End::Killed { status } => status,
             };
-            if !self.restarts(&status) {
-                let reason = match self.restart.policy {
-                    RestartPolicy::None => "restart policy none".to_owned(),
-                    RestartPolicy::OnFailure | RestartPolicy::Always => {
-                        format!("restart policy on-failure, and it ended with {status}")
-                    }
+            let hopeless = !proven && incarnation >= FIRST_STARTS;
+            if hopeless || !self.restarts(&status) {
+                let reason = if hopeless {
+                    format!("never ready in {incarnation} starts; the last ended with {status}")
+                } else if self.restart.policy == RestartPolicy::None {
+                    "restart policy none".to_owned()
+                } else {
+                    format!("restart policy on-failure, and it ended with {status}")
                 };
                 self.set(incarnation, Standing::Abandoned(reason.clone()), None);
                 self.tell(EventKind::SlotAbandoned {
@@ -166,6 +176,7 @@ impl Post {
         mut instance: Instance,
         incarnation: u32,
         requests: &mut mpsc::Receiver<Request>,
+        proven: &mut bool,
     ) -> End {
         let logs = instance::logs(self.directory.as_ref(), incarnation);
         let mut prober = Prober::new(&self.ready, self.address, logs, &self.http);
@@ -183,6 +194,7 @@ impl Post {
                 }
                 () = prober.until_ready(), if waiting => {
                     waiting = false;
+                    *proven = true;
                     // Told first: who waits for the state then finds the fact told, too.
                     self.tell(EventKind::SlotReady { instance: self.id(incarnation) }).await;
                     self.set(incarnation, Standing::Ready, Some(instance.shim()));
@@ -199,7 +211,7 @@ impl Post {
                         self.tell(EventKind::SlotExited { instance: self.id(incarnation), status: exit.status.clone(), expected: true }).await;
                         let proof = format!("{} ended with {}; {} reaped", self.id(incarnation), exit.status, processes(exit.reaped));
                         // The fault that asked may have been given up; the kill stands all the same.
-                        let _ = reply.send(Ok(proof));
+                        let _ = reply.send(if exit.is_proven() { Ok(proof) } else { Err(proof) });
                         instance.reap_shim().await;
                         return End::Killed { status: exit.status };
                     }

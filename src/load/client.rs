@@ -80,6 +80,16 @@ struct Place {
 }
 
 impl Place {
+    /// How the operation ends whose last Call, here, ended with `outcome`: after earlier steps that were answered it cannot
+    /// be said that it had no effect.
+    fn ended(&self, outcome: Outcome) -> Outcome {
+        if self.step > 0 && outcome == Outcome::Fail {
+            Outcome::Info
+        } else {
+            outcome
+        }
+    }
+
     /// The first Call of an operation.
     fn first_of(job: &Job) -> Self {
         Self {
@@ -251,7 +261,7 @@ impl Client {
             }
             let lost = self.finds_lost(&call);
             if !(lost && plan.recovery.reinitialise && place.attempt < plan.recovery.retries) {
-                call.ends = Some(call.outcome());
+                call.ends = Some(place.ended(call.outcome()));
                 self.record(call).await;
                 if lost && plan.recovery.reinitialise {
                     // In the client's own time: the operation is over.
@@ -421,10 +431,16 @@ impl Client {
         }
     }
 
+    /// Drops a session that is established by half, and its connection: the next operation begins anew.
+    pub(crate) fn forget_session(&mut self) {
+        self.session = None;
+        self.link.close();
+    }
+
     /// Ends an operation of which nothing (more) is sent.
     fn unsent(&self, place: Place) {
         let mut call = self.blank(place, clock::now());
-        call.ends = Some(Outcome::Fail);
+        call.ends = Some(place.ended(Outcome::Fail));
         self.shared.recorder.borrow_mut().attempt(call);
     }
 

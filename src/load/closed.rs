@@ -83,6 +83,9 @@ impl Closed {
     /// The next act: carries it out and lets the user think; a user who has no part in the phase waits for one.
     /// Never ends when there is none.
     ///
+    /// # Errors
+    /// If the attack ended by itself: its users would be missing without a word.
+    ///
     /// # Cancel safety
     /// Safe: an act is taken whole or not at all.
     pub(crate) async fn next(
@@ -91,14 +94,15 @@ impl Closed {
         crew: &Rc<Crew>,
         clock: Clock,
         stretches: &[Stretch],
-    ) {
-        if let Some(closed) = this
-            && let Some(act) = closed.acts.recv().await
-        {
-            closed.take_up(act, shared, crew, clock, stretches);
-            return;
-        }
-        std::future::pending::<()>().await;
+    ) -> std::io::Result<()> {
+        let Some(closed) = this else {
+            return std::future::pending().await;
+        };
+        let Some(act) = closed.acts.recv().await else {
+            return Err(std::io::Error::other("goose ended before the load"));
+        };
+        closed.take_up(act, shared, crew, clock, stretches);
+        Ok(())
     }
 
     fn take_up(
@@ -148,7 +152,7 @@ impl Closed {
             due: now,
             label,
         };
-        shared.recorder.borrow_mut().released(released);
+        shared.recorder.borrow_mut().acted(released);
         let (ended, end) = oneshot::channel();
         let job = Job {
             // Act number n of client c: the same for any number of workers.

@@ -197,6 +197,13 @@ impl Crew {
         }
     }
 
+    /// Whether no client does anything.
+    pub(crate) fn is_idle(&self) -> bool {
+        let groups = self.groups.borrow();
+        let mut slots = groups.iter().flat_map(|group| &group.slots);
+        slots.all(|slot| slot.client.is_some())
+    }
+
     /// Establishes the sessions of legacy clients, within `limit`; a client that gets none tries again with its next operation.
     pub(crate) async fn set_up(&self, limit: Duration) -> Ready {
         let until = clock::now().saturating_add(nanos(limit));
@@ -214,7 +221,10 @@ impl Crew {
                 let left = Duration::from_nanos(left.unsigned_abs());
                 match tokio::time::timeout(left, client.set_up()).await {
                     Ok(result) => result,
-                    Err(_elapsed) => Err("no time left to set up".to_owned()),
+                    Err(_elapsed) => {
+                        client.forget_session();
+                        Err("no time left to set up".to_owned())
+                    }
                 }
             };
             (client, result)

@@ -212,6 +212,14 @@ impl Recorder {
         self.measure(Measure::Lag, arrival.label, lag);
     }
 
+    /// Counts the act of a user of a closed model: it has no schedule that it could be late for.
+    pub(crate) fn acted(&mut self, arrival: Arrived) {
+        self.roll(arrival.taken);
+        self.in_flight += 1;
+        self.current.live.arrivals += 1;
+        self.current.counters(arrival.label).arrivals += 1;
+    }
+
     /// Counts an arrival that was shed.
     pub(crate) fn shed(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);

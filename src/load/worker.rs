@@ -317,7 +317,8 @@ impl Run {
                 self.closed = None;
                 patience = Some(now.saturating_add(nanos(longest)));
             }
-            let is_idle = self.shared.recorder.borrow().in_flight() == 0;
+            // A client whose operation has ended may still be replacing its session; that is to be recorded, too.
+            let is_idle = self.shared.recorder.borrow().in_flight() == 0 && self.crew.is_idle();
             let given_up = matches!(self.course, Course::GivingUp | Course::Alone);
             if given_up || patience.is_some_and(|until| is_idle || now >= until) {
                 return Ok(());
@@ -334,7 +335,7 @@ impl Run {
                 message = self.conductor.inbox.recv() => {
                     self.course = self.course.after(message.as_ref());
                 }
-                () = Closed::next(&mut self.closed, &self.shared, &self.crew, clock, stretches) => {}
+                acted = Closed::next(&mut self.closed, &self.shared, &self.crew, clock, stretches) => acted?,
                 slept = self.timer.until(next) => slept?,
             }
         }

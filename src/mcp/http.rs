@@ -15,6 +15,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use thiserror::Error;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -85,28 +87,40 @@ impl Endpoint {
         })
     }
 
+    /// Connects to the first address that accepts: a name such as `localhost` may have one that nobody listens on.
     async fn connect(&self, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
-        let address = match self.host.parse::<IpAddr>() {
-            Ok(ip) => SocketAddr::new(ip, self.port),
+        let addresses: Vec<SocketAddr> = match self.host.parse::<IpAddr>() {
+            Ok(ip) => vec![SocketAddr::new(ip, self.port)],
             Err(_) => tokio::net::lookup_host((self.host.as_str(), self.port))
                 .await?
-                .next()
-                .ok_or_else(|| std::io::Error::other("the name has no address"))?,
+                .collect(),
         };
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        if let Some(source) = source.filter(|source| source.is_ipv4() == address.is_ipv4()) {
-            // Ports whose last connection is in TIME-WAIT may be used again: cold clients use up many.
-            socket.set_reuseaddr(true)?;
-            socket.bind(SocketAddr::new(source, 0))?;
+        let mut last = std::io::Error::other("the name has no address");
+        for address in addresses {
+            match connect_to(address, source).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
         }
-        let stream = socket.connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        Err(last)
     }
+}
+
+async fn connect_to(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if let Some(source) = source.filter(|source| source.is_ipv4() == address.is_ipv4()) {
+        // The port is chosen when the connection is made, where one may serve several destinations; chosen here it would be
+        // taken from those in TIME-WAIT, of which cold clients leave many, and the search would hold up the hot thread.
+        setsockopt(&socket, IpBindAddressNoPort, &true)?;
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// One connection to an endpoint, opened when it is needed.

@@ -259,7 +259,7 @@ impl Page {
         );
         let id = words::visible(&run.id);
         self.line(&format!("  run directory  {id}"));
-        self.line(&format!("  judge again    mcpload report {id}"));
+        self.line("  judge again    mcpload report .   (in the run directory)");
         let source = words::visible(&run.source);
         if !source.starts_with('-') {
             self.line(&format!(

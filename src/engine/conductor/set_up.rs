@@ -11,10 +11,9 @@ use crate::engine::workers::Heard;
 use crate::fleet::probe;
 use crate::fleet::process::FleetError;
 use crate::load::frames::{Assignment, FromWorker};
+use crate::model::EventKind;
 use crate::model::event::Ending;
-use crate::model::{EventKind, InstanceId, Offset};
 use crate::plan::EndpointPlan;
-use crate::record::rows::Binding;
 
 impl Conductor<'_> {
     /// Brings the fleet up, or sees that the endpoint answers. False if it does not, or a signal came.
@@ -24,20 +23,6 @@ impl Conductor<'_> {
         };
         let slots = fleet.readiness().1;
         self.line(format!("starting {slots} slots"));
-        for (slot, _, address) in fleet.addresses() {
-            let instance = InstanceId {
-                slot: slot.clone(),
-                incarnation: Some(1),
-            };
-            let binding = Binding {
-                at: Offset::ZERO,
-                instance,
-                address: address.to_string(),
-                link: address.to_string(),
-            };
-            let result = self.recorder.binding(&binding);
-            self.recorded(result);
-        }
         let up = fleet.bring_up();
         tokio::pin!(up);
         loop {

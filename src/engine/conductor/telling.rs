@@ -12,7 +12,7 @@ use crate::fleet::slot::Fact;
 use crate::model::event::Ending;
 use crate::model::metric::{CPU_SECONDS, OPEN_FILES, PROCESSES, RESIDENT_BYTES};
 use crate::model::{Event, EventKind, Offset};
-use crate::record::rows::SampleRow;
+use crate::record::rows::{Binding, SampleRow};
 
 impl Conductor<'_> {
     pub(super) fn figures(&mut self, glance: Glance) {
@@ -93,6 +93,19 @@ impl Conductor<'_> {
     }
 
     fn record(&mut self, clock: Clock, (raw, kind): Fact) {
+        if let EventKind::SlotStarted {
+            instance, address, ..
+        } = &kind
+        {
+            // Without a proxy before it, a slot is reached at its own address.
+            let result = self.recorder.binding(&Binding {
+                at: clock.offset(raw),
+                instance: instance.clone(),
+                address: address.clone(),
+                link: address.clone(),
+            });
+            self.recorded(result);
+        }
         let result = self.recorder.event(&Event {
             at: clock.offset(raw),
             kind,

@@ -20,7 +20,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{Ask, Start, Tell};
+use super::{Ask, Start, Tell, UNKNOWN};
 use crate::fleet::proc;
 
 /// How often the dead are looked for while an instance is being killed.
@@ -163,7 +163,7 @@ impl Shim {
                 self.status = Some(match status {
                     WaitStatus::Exited(_, code) => format!("exit {code}"),
                     WaitStatus::Signaled(_, signal, _) => format!("signal {}", signal as i32),
-                    _ => "unknown".to_owned(),
+                    _ => UNKNOWN.to_owned(),
                 });
             }
         }
@@ -190,7 +190,7 @@ impl Shim {
     }
 
     fn tell_exit(&mut self) -> io::Result<()> {
-        let status = self.status.clone().unwrap_or_else(|| "unknown".to_owned());
+        let status = self.status.clone().unwrap_or_else(|| UNKNOWN.to_owned());
         self.tell(&Tell::Exited {
             status,
             reaped: self.reaped,

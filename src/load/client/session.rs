@@ -140,8 +140,8 @@ impl Client {
     ) -> String {
         let cause = cause_of(&call);
         let instance = call.instance.clone();
-        // Nothing of the operation had an effect: its call was refused, and not sent again.
-        call.ends = within.map(|_| Outcome::Fail);
+        // The call was refused, and is not sent again: what had an effect are only the steps before it.
+        call.ends = within.map(|place| place.ended(Outcome::Fail));
         self.moved(Move {
             at: call.done,
             instance,

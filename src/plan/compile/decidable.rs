@@ -189,7 +189,12 @@ fn max_rate(context: &mut Context<'_>, plan: &Plan) {
         let peak: f64 = phase
             .loads
             .values()
-            .filter_map(|spec| build(PROFILES, Family::Profile, spec).ok()?.peak())
+            .filter_map(|spec| build(PROFILES, Family::Profile, spec).ok())
+            .map(|profile| match profile.model() {
+                // At best they are answered at once, and only think; without a think time nothing bounds them.
+                Model::Closed { users, think } => f64::from(users) / think.as_secs_f64(),
+                Model::Open => profile.peak().unwrap_or(0.0),
+            })
             .sum();
         if peak > allowed {
             let path = ["rate", "load", "loads"]

@@ -150,6 +150,8 @@ impl Kind {
                 .read_only(false)
                 .destructive(false)
                 .idempotent(dedup),
+            // It changes nothing, but whoever calls every read-only tool wants answers, not failures.
+            Self::Fail => annotations.read_only(false).destructive(false),
             _ => annotations.read_only(true),
         }
     }
@@ -206,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn only_append_and_effect_are_not_read_only() {
+    fn only_append_effect_and_fail_are_not_read_only() {
         let acts: Vec<String> = list(false)
             .iter()
             .filter(|tool| tool.annotations.as_ref().unwrap().read_only_hint != Some(true))
             .map(|tool| tool.name.to_string())
             .collect();
-        assert_eq!(acts, ["append", "effect"]);
+        assert_eq!(acts, ["append", "effect", "fail"]);
     }
 
     #[test]

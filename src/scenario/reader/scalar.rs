@@ -206,7 +206,7 @@ fn duration(text: &str, min: u64, max: u64) -> Result<Value, Wrong> {
             "expected a number with a unit, such as \"1.5s\", \"250ms\" or \"2m\"",
         );
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            wrong.hint = Some(format!("write the unit: \"{text}s\""));
+            wrong.hint = Some(format!("write the unit: \"{text}ms\" or \"{text}s\""));
         }
         wrong
     };

@@ -69,7 +69,7 @@ pub(super) const SLO: &[Field] = &[
         "windows",
         Ty::List(&Ty::Text),
         Need::Default("[\"measured\"]"),
-        "where it is judged, each on its own: `measured`, a phase, `before FAULT`, `during FAULT`, `after FAULT`",
+        "where it is judged, each on its own: `measured`, a phase, `before FAULT` (from the begin of the measured time), `during FAULT` (from its begin until it is healed), `after FAULT` (once it is healed, to the end of the measured time)",
         "[\"steady\", \"after one-dies\"]",
     ),
     field(
