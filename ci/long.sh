@@ -74,7 +74,7 @@ if [ ! -x "$venv/bin/pip" ] || ! ls "$venv"/lib/python3*/site-packages/llvm/bin/
 fi
 tools=$(echo "$PWD/$venv"/lib/python3*/site-packages/llvm/bin)
 chmod +x "$tools/llvm-cov" "$tools/llvm-profdata"
-tests=(--lib --test bad_scenarios --test plans --test schema --test reports)
+tests=(--lib --test bad_scenarios --test mistakes --test plans --test schema --test reports)
 RUSTC_WORKSPACE_WRAPPER="$PWD/ci/e2e/cover.sh" cargo test --quiet --locked --no-run --message-format=json "${tests[@]}" |
     "$python" -c 'import json, sys; [print(m["executable"]) for m in map(json.loads, sys.stdin) if m.get("executable") and m["profile"]["test"]]' \
         >"$work/binaries.txt"

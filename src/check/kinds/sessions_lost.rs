@@ -201,3 +201,78 @@ pub(super) const KIND: Kind<dyn Check> = Kind {
     },
     build: |spec| Ok(Box::new(spec.read::<SessionsLost>()?)),
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(lost: u64, re_established: u64, settled: Option<Offset>) -> Seen {
+        Seen {
+            sessions: 100,
+            lost,
+            re_established,
+            settled,
+            began: Some(Offset::ZERO),
+            who: "server-2".to_owned(),
+        }
+    }
+
+    fn promised(share: &str, within: Option<u64>) -> SessionsLost {
+        SessionsLost {
+            max_share: share.parse().unwrap(),
+            re_established_within: within.map(Duration::from_secs),
+        }
+    }
+
+    const FIVE: Option<Offset> = Some(Offset(5_000_000_000));
+
+    #[test]
+    fn the_share_that_is_promised_may_be_lost_and_not_one_session_more() {
+        let check = promised("40%", None);
+        assert_eq!(check.answer(&seen(40, 0, None)).0, Answer::Pass);
+        let (answer, headline) = check.answer(&seen(41, 0, None));
+        assert_eq!(answer, Answer::Fail);
+        assert_eq!(
+            headline,
+            "server-2: 41 of 100 sessions (41.0 %) were lost, promised at most 40%"
+        );
+    }
+
+    #[test]
+    fn without_sessions_nothing_is_told() {
+        let none = Seen {
+            sessions: 0,
+            ..seen(0, 0, None)
+        };
+        let (answer, headline) = promised("0%", Some(5)).answer(&none);
+        assert_eq!(answer, Answer::Inconclusive);
+        assert!(headline.contains("no legacy session"), "{headline}");
+    }
+
+    #[test]
+    fn every_lost_session_must_be_replaced_in_time() {
+        let check = promised("40%", Some(5));
+        for (seen, answer, words) in [
+            (seen(0, 0, None), Answer::Pass, "0 of 100"),
+            (seen(40, 40, FIVE), Answer::Pass, "after 5.00 s"),
+            (seen(40, 39, FIVE), Answer::Fail, "1 session never"),
+            (
+                seen(40, 40, Some(Offset(5_000_000_001))),
+                Answer::Fail,
+                "promised within 5.00 s",
+            ),
+            (seen(40, 40, None), Answer::Inconclusive, "none was"),
+        ] {
+            let (got, headline) = check.answer(&seen);
+            assert_eq!(got, answer, "{headline}");
+            assert!(headline.contains(words), "{headline}");
+        }
+        let whole_run = Seen {
+            began: None,
+            ..seen(40, 40, FIVE)
+        };
+        assert_eq!(check.answer(&whole_run).0, Answer::Inconclusive);
+        // Too many lost stays a failure, however soon they are replaced.
+        assert_eq!(check.answer(&seen(41, 41, FIVE)).0, Answer::Fail);
+    }
+}

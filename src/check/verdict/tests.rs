@@ -65,6 +65,57 @@ fn codes_have_their_order() {
     assert_eq!(code(&[validity]), 7);
 }
 
+#[test]
+fn what_keeps_a_run_from_telling_is_said_first() {
+    let said = |change: &dyn Fn(&mut Analysis)| {
+        let mut analysis = analysis();
+        change(&mut analysis);
+        // A promise that is open as well: the cause is told, not what follows from it.
+        let open = finding(Answer::Inconclusive, Category::Objective);
+        verdict(&[open], &analysis).headline
+    };
+    assert_eq!(said(&|_| {}), "x: y");
+    let headline = said(&|analysis| analysis.ending = None);
+    assert!(headline.contains("the run was cut"), "{headline}");
+    let headline = said(&|analysis| {
+        analysis.ending = Some(Ending::Interrupted);
+        analysis.troubles = vec!["a signal".to_owned(), "later".to_owned()];
+    });
+    assert_eq!(headline, "the run was interrupted: a signal");
+    let headline = said(&|analysis| analysis.ending = Some(Ending::Failed));
+    assert_eq!(headline, "mcpload itself failed");
+    let headline = said(&|analysis| analysis.lost_workers = vec![(3, "killed".to_owned())]);
+    assert_eq!(headline, "worker 3 was lost: killed");
+    let headline = said(&|analysis| {
+        for phase in &mut analysis.trust {
+            phase.trust = Trust::Invalid;
+            phase.reasons = vec!["late".to_owned(), "shed".to_owned()];
+        }
+    });
+    // The warm-up is worth nothing either, but nobody reads its numbers.
+    assert_eq!(headline, "`steady` is no measurement: late; shed");
+}
+
+#[test]
+fn a_check_that_cannot_be_built_is_open_and_says_why() {
+    let check = CheckPlan {
+        name: "soon".to_owned(),
+        spec: crate::registry::Spec {
+            kind: "recovery-time".to_owned(),
+            with: serde_json::json!({"max": "soon"}),
+        },
+        fault: None,
+        line: 12,
+    };
+    let finding = evaluate(&check, &analysis());
+    assert_eq!((finding.answer, finding.line), (Answer::Inconclusive, 12));
+    let headline = finding.headline;
+    assert!(
+        headline.starts_with("it cannot be evaluated: "),
+        "{headline}"
+    );
+}
+
 proptest! {
     #[test]
     fn a_verdict_never_improves_by_a_failed_finding(
