@@ -150,12 +150,13 @@ impl Shim {
         }
     }
 
-    /// Collects every child that has died.
-    fn reap(&mut self) {
+    /// Collects every child that has died. True if there are others.
+    fn reap(&mut self) -> bool {
         loop {
             let status = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) => status,
-                Ok(WaitStatus::StillAlive) | Err(_) => return,
+                Ok(WaitStatus::StillAlive) => return true,
+                Err(_) => return false,
                 Ok(_) => continue,
             };
             self.reaped += 1;
@@ -169,15 +170,14 @@ impl Shim {
         }
     }
 
-    /// SIGKILL to everything below the shim, again and again until nothing is left: a process may fork while it is listed.
+    /// SIGKILL to everything below the shim, again and again until the last is reaped: a process may fork while it is listed,
+    /// and one that has just died is listed no more but not reaped yet.
     fn end_everything(&mut self) {
         for _ in 0..REAP_LOOKS {
-            self.reap();
-            let alive = proc::descendants(std::process::id());
-            if alive.is_empty() {
+            if !self.reap() {
                 return;
             }
-            for pid in alive {
+            for pid in proc::descendants(std::process::id()) {
                 if let Ok(pid) = i32::try_from(pid) {
                     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
                 }
