@@ -10,12 +10,16 @@ use std::pin::Pin;
 use ::http::HeaderMap;
 use bytes::Bytes;
 
+pub mod capabilities;
+pub mod dial;
+pub mod endpoint;
 pub mod exchange;
 pub mod header;
 pub mod http;
 pub mod message;
 pub mod sse;
 
+use crate::plan::VanishHow;
 use exchange::Exchange;
 
 /// The HTTP methods that a client uses.
@@ -23,6 +27,8 @@ use exchange::Exchange;
 pub enum Verb {
     /// A JSON-RPC message.
     Post,
+    /// A stream of the server's messages.
+    Get,
     /// The end of a session.
     Delete,
 }
@@ -34,7 +40,7 @@ pub struct Outgoing {
     pub verb: Verb,
     /// Every header but `host` and `content-length`, which the link adds.
     pub headers: HeaderMap,
-    /// The body; empty for DELETE.
+    /// The body; empty for GET and DELETE.
     pub body: Bytes,
 }
 
@@ -44,7 +50,8 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// A way to a server: sends a request and feeds what comes back, stamped, to an [`Exchange`].
 pub trait Link {
     /// Connects if there is no connection, sends, and feeds items until the exchange is complete or nothing more can come.
-    /// Dropping the future gives the request up and closes the connection.
+    /// Dropping the future gives the request up: over HTTP its connection is closed; on a stream of messages the stream stays,
+    /// and a late answer is ignored.
     fn exchange<'a>(
         &'a mut self,
         outgoing: Outgoing,
@@ -56,4 +63,12 @@ pub trait Link {
 
     /// Closes the connection, if there is one.
     fn close(&mut self);
+
+    /// Another link to the same server, for a stream beside the calls; `None` where one stream carries everything.
+    fn beside(&self) -> Option<Box<dyn Link>>;
+
+    /// Leaves the connection as a client does that vanishes.
+    fn vanish(&mut self, _how: VanishHow) {
+        self.close();
+    }
 }

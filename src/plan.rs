@@ -7,17 +7,26 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::model::quantity::{duration_text, optional_duration_text};
-use crate::model::{Offset, ProtocolVersion, Seed, Share, SlotId, Window};
+use crate::model::quantity::duration_text;
+use crate::model::{Offset, Seed, Share, SlotId, Window};
 use crate::registry::Spec;
 
 pub mod budget;
 pub mod compile;
+pub mod operation;
 pub mod preview;
+pub mod promise;
 pub mod target;
 pub mod timeline;
+pub mod workload;
+
+pub use operation::{CancelPlan, Expectation, Method, OperationPlan, Pages, StepPlan};
+pub use promise::{Counted, ObjectivePlan, Promise, WindowRef};
+pub use workload::{
+    AuthPlan, ConnectionPlan, CredentialsPlan, DataPlan, Dialect, HeaderValue, HttpVersion, Pick,
+    RecoveryPlan, RetryPlan, Sharing, SourceRange, Transport, VanishHow, VanishPlan, WorkloadPlan,
+};
 
 /// The version of the layout of a run directory, `plan.json` included. It is 0.x, and may break, until the first release.
 pub const FORMAT: &str = "0.1";
@@ -110,6 +119,18 @@ pub struct FleetPlan {
     pub endpoint: EndpointPlan,
     /// The response header that names the instance that served a Call; `None` if the scenario has none.
     pub served_by: Option<String>,
+    /// Whom clients trust where the endpoint speaks TLS.
+    #[serde(default)]
+    pub tls: TlsPlan,
+}
+
+/// Whom clients trust where the endpoint speaks TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsPlan {
+    /// A PEM file with the certificates of the authorities that are trusted, in place of the system's.
+    pub ca: Option<String>,
+    /// Whether any certificate is taken, unchecked.
+    pub insecure: bool,
 }
 
 impl FleetPlan {
@@ -263,163 +284,6 @@ pub enum EndpointPlan {
     Urls(Vec<String>),
 }
 
-/// A workload: a fixed population of clients and what they do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkloadPlan {
-    /// Its name; `main` for the only one.
-    pub name: String,
-    /// Its number, from 0; part of every draw.
-    pub number: u32,
-    /// How many clients there are, from 0 to `clients - 1`; client c lives on worker c mod n.
-    pub clients: u32,
-    /// Protocol versions and their weights; each client draws one.
-    pub protocols: Vec<(ProtocolVersion, u32)>,
-    /// The share of the clients that open a new connection for each call.
-    pub cold: Share,
-    /// What a client does about lost sessions and failed attempts.
-    pub recovery: RecoveryPlan,
-    /// Whether clients end their sessions with DELETE.
-    pub goodbye: bool,
-    /// The operations; journeys refer to others by index.
-    pub operations: Vec<OperationPlan>,
-    /// Extra request headers; values may be secrets.
-    pub headers: BTreeMap<String, HeaderValue>,
-    /// Arrivals later than this through our fault are shed.
-    #[serde(with = "duration_text")]
-    pub max_lag: Duration,
-}
-
-/// The value of a request header.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HeaderValue {
-    /// As it stands.
-    Plain(String),
-    /// Read by each worker when it starts; stored nowhere. The text before it (`Bearer `).
-    Secret {
-        /// What stands before the secret.
-        prefix: String,
-        /// Where the secret is.
-        secret: Secret,
-    },
-}
-
-/// A recovery policy with every setting open to sight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveryPlan {
-    /// The preset's name.
-    pub name: String,
-    /// HTTP statuses that mean "session lost" when they answer a request with a session header.
-    pub lost_statuses: Vec<u16>,
-    /// Whether a lost session is replaced by a new one.
-    pub reinitialise: bool,
-    /// How often the call that found the session lost is sent again after re-initialisation.
-    pub retries: u32,
-}
-
-/// An operation: one intended piece of work.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OperationPlan {
-    /// Its name.
-    pub name: String,
-    /// How often it is drawn, relative to the others; 0: only as a step of a journey.
-    pub weight: u32,
-    /// The bound of one Call, from `sent`; also of the wait of an arrival for its client.
-    #[serde(with = "duration_text")]
-    pub timeout: Duration,
-    /// What is done, one Call after the other; a plain operation has one step.
-    pub steps: Vec<StepPlan>,
-}
-
-impl OperationPlan {
-    /// The sum of its think times.
-    pub fn think_total(&self) -> Duration {
-        self.steps.iter().filter_map(|step| step.think).sum()
-    }
-}
-
-/// One step of an operation: one request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepPlan {
-    /// The name of the operation that it was written as.
-    pub name: String,
-    /// The MCP method.
-    pub method: Method,
-    /// Tool name, prompt name or resource URI; empty for methods without.
-    pub target: String,
-    /// Tool or prompt arguments; strings may hold `{{ random.hex(N) }}`, `{{ random.int(A, B) }}`, `{{ counter }}`, `{{ client }}`, `{{ uid }}`.
-    pub arguments: Value,
-    /// What a right answer must hold, where the scenario or the reference server's contract says so.
-    pub expect: Option<Expectation>,
-    /// A pause before this step.
-    #[serde(default, with = "optional_duration_text")]
-    pub think: Option<Duration>,
-}
-
-/// The methods that an operation can call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Method {
-    /// `tools/call`.
-    #[serde(rename = "tools/call")]
-    ToolsCall,
-    /// `tools/list`, one page.
-    #[serde(rename = "tools/list")]
-    ToolsList,
-    /// `resources/list`, one page.
-    #[serde(rename = "resources/list")]
-    ResourcesList,
-    /// `resources/read`.
-    #[serde(rename = "resources/read")]
-    ResourcesRead,
-    /// `prompts/list`, one page.
-    #[serde(rename = "prompts/list")]
-    PromptsList,
-    /// `prompts/get`.
-    #[serde(rename = "prompts/get")]
-    PromptsGet,
-    /// `ping`; legacy era only (a modern client sends `server/discover` in its place).
-    #[serde(rename = "ping")]
-    Ping,
-}
-
-impl Method {
-    /// Every method, in the order of documents.
-    pub const ALL: [Self; 7] = [
-        Self::ToolsCall,
-        Self::ToolsList,
-        Self::ResourcesList,
-        Self::ResourcesRead,
-        Self::PromptsList,
-        Self::PromptsGet,
-        Self::Ping,
-    ];
-
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ToolsCall => "tools/call",
-            Self::ToolsList => "tools/list",
-            Self::ResourcesList => "resources/list",
-            Self::ResourcesRead => "resources/read",
-            Self::PromptsList => "prompts/list",
-            Self::PromptsGet => "prompts/get",
-            Self::Ping => "ping",
-        }
-    }
-}
-
-/// What a right answer must hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Expectation {
-    /// The first text content equals this (templated like the arguments, with the same draws).
-    TextEquals(String),
-    /// The first text content contains this.
-    TextContains(String),
-    /// The first text content has this many bytes.
-    TextLength(u64),
-}
-
 /// A phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhasePlan {
@@ -457,85 +321,6 @@ pub struct SteadyPlan {
     /// The length of time looked at.
     #[serde(with = "duration_text")]
     pub over: Duration,
-}
-
-/// A service level objective.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ObjectivePlan {
-    /// Its name.
-    pub name: String,
-    /// What is promised.
-    pub promise: Promise,
-    /// What is counted.
-    pub of: Counted,
-    /// Where; each window is judged on its own.
-    pub windows: Vec<WindowRef>,
-    /// Which operations, by name; empty: all.
-    pub operations: Vec<String>,
-    /// Where it stands in the scenario, for annotations: line, from 1.
-    pub line: u32,
-}
-
-/// What an objective promises.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Promise {
-    /// At least `share` of them end ok within `under` of their due time.
-    Latency {
-        /// The share that must be good.
-        share: Share,
-        /// The threshold, exclusive above: good is `latency <= under`.
-        #[serde(with = "duration_text")]
-        under: Duration,
-    },
-    /// Less than this share does not end ok.
-    Errors {
-        /// The bound of the share of bad ones.
-        under: Share,
-    },
-    /// At least this share of the intended operations ended ok within the window's length (throughput achieved).
-    Throughput {
-        /// The share of the intended number.
-        share: Share,
-    },
-}
-
-/// What an objective counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Counted {
-    /// Operations, from their due time to the end of their last Call.
-    Operations,
-    /// Calls: every attempt, from its own due time.
-    Calls,
-}
-
-/// A window that is named by a phase or a fault.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WindowRef {
-    /// All measured phases.
-    Measured,
-    /// A phase.
-    Phase(String),
-    /// From the begin of the measured time to the fault's begin.
-    Before(String),
-    /// From the fault's begin until it was healed (to the end of the run, if it never was).
-    During(String),
-    /// From the heal of the fault to the end of the measured time.
-    After(String),
-}
-
-impl std::fmt::Display for WindowRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Measured => f.write_str("measured"),
-            Self::Phase(name) => f.write_str(name),
-            Self::Before(fault) => write!(f, "before {fault}"),
-            Self::During(fault) => write!(f, "during {fault}"),
-            Self::After(fault) => write!(f, "after {fault}"),
-        }
-    }
 }
 
 /// A check.

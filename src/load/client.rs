@@ -22,8 +22,9 @@ use super::recording::{Asked, Attempt, Recorder};
 use super::table::{Filled, Table, Workload, nanos};
 use super::template::Context;
 use crate::clock;
+use crate::mcp::endpoint::Endpoint;
 use crate::mcp::exchange::{Awaited, Exchange, Facts, Item};
-use crate::mcp::http::{Endpoint, HttpLink};
+use crate::mcp::http::HttpLink;
 use crate::mcp::{Link, Outgoing, Verb, header, message};
 use crate::model::outcome::Outcome;
 use crate::model::protocol::Era;
@@ -169,7 +170,7 @@ impl Client {
             shared: Rc::clone(shared),
             workload,
             number,
-            protocol: traits.protocol,
+            protocol: traits.dialect.first(),
             cold: traits.cold,
             link: Box::new(HttpLink::new(endpoint, shared.source)),
             session: None,

@@ -63,7 +63,7 @@ impl Crew {
                 let made = Client::new(shared, number, client, traits)?;
                 Some(Slot {
                     number: client,
-                    protocol: traits.protocol,
+                    protocol: traits.dialect.first(),
                     client: Some(Box::new(made)),
                     queue: VecDeque::new(),
                 })

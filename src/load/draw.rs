@@ -9,8 +9,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::model::seed::Purpose;
-use crate::model::{ProtocolVersion, Seed, Share};
-use crate::plan::WorkloadPlan;
+use crate::model::{Seed, Share};
+use crate::plan::{Dialect, WorkloadPlan};
 
 /// A number from 0 to `below - 1`; 0 if `below` is 0.
 pub fn below(generator: &mut ChaCha8Rng, below: u64) -> u64 {
@@ -90,8 +90,8 @@ impl Arrivals {
 /// What a client is like for the whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traits {
-    /// The version that it asks for.
-    pub protocol: ProtocolVersion,
+    /// What it asks to speak.
+    pub dialect: Dialect,
     /// Whether it opens a new connection for each call.
     pub cold: bool,
 }
@@ -100,10 +100,10 @@ pub struct Traits {
 pub fn traits(seed: Seed, workload: &WorkloadPlan, client: u32) -> Option<Traits> {
     let mut generator = seed.stream(Purpose::Client, workload.number, u64::from(client));
     let weights = Weights::new(workload.protocols.iter().map(|(_, weight)| *weight));
-    let (protocol, _) = *workload.protocols.get(weights.draw(&mut generator)?)?;
+    let (dialect, _) = *workload.protocols.get(weights.draw(&mut generator)?)?;
     Some(Traits {
-        protocol,
-        cold: is_drawn(&mut generator, workload.cold),
+        dialect,
+        cold: is_drawn(&mut generator, workload.connections.cold),
     })
 }
 

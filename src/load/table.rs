@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::draw::Arrivals;
 use super::template::{Context, Template, TemplateError};
+use crate::mcp::capabilities::Capabilities;
 use crate::mcp::header;
 use crate::mcp::message::{Expected, RequestKind, modern_meta};
 use crate::model::protocol::Era;
@@ -68,7 +69,7 @@ pub(crate) struct Step {
     /// Parameters for the modern era.
     modern: Template,
     /// What a right answer holds.
-    expect: Option<(Expectation, Template)>,
+    expect: Vec<(Expectation, Template)>,
     /// What the modern era mirrors into `Mcp-Name`.
     pub(crate) mirrored: Option<HeaderValue>,
 }
@@ -81,7 +82,7 @@ pub(crate) struct Filled {
     /// Its parameters, JSON.
     pub(crate) params: String,
     /// What a right answer holds.
-    pub(crate) expected: Option<Expected>,
+    pub(crate) expected: Vec<Expected>,
 }
 
 /// A latency threshold that counts.
@@ -125,24 +126,27 @@ impl Step {
         // The expectation takes the same draws as the arguments.
         let mut again = self
             .expect
-            .as_ref()
-            .filter(|(_, template)| !template.is_constant())
-            .map(|_| generator.clone());
+            .iter()
+            .any(|(_, template)| !template.is_constant())
+            .then(|| generator.clone());
         let mut params = String::new();
         let template = match era {
             Era::Legacy => &self.legacy,
             Era::Modern => &self.modern,
         };
         template.fill(context, generator, &mut params);
-        let expected = self.expect.as_ref().map(|(expectation, template)| {
+        let expected = self.expect.iter().map(|(expectation, template)| {
             let mut text = String::new();
             template.fill(context, again.as_mut().unwrap_or(generator), &mut text);
             match expectation {
                 Expectation::TextEquals(_) => Expected::Equals(text),
                 Expectation::TextContains(_) => Expected::Contains(text),
                 Expectation::TextLength(length) => Expected::Length(*length),
+                Expectation::Status(status) => Expected::Status(*status),
+                Expectation::Json { .. } | Expectation::Schema => Expected::Schema(None),
             }
         });
+        let expected = expected.collect();
         Filled {
             kind: self.kind(era),
             params,
@@ -166,10 +170,16 @@ impl Step {
                 };
                 format!(r#""name":{target},"arguments":"#)
             }
-            Method::ResourcesRead => format!(r#""uri":{target}"#),
-            Method::ToolsList | Method::ResourcesList | Method::PromptsList | Method::Ping => {
-                String::new()
+            Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+                format!(r#""uri":{target}"#)
             }
+            Method::ToolsList
+            | Method::ResourcesList
+            | Method::ResourceTemplatesList
+            | Method::PromptsList
+            | Method::Complete
+            | Method::Discover
+            | Method::Ping => String::new(),
         };
         let bare = before.is_empty();
         let legacy = if bare {
@@ -177,22 +187,23 @@ impl Step {
         } else {
             arguments.wrapped(&format!("{{{before}"), "}")
         };
-        let meta = modern_meta(ProtocolVersion::V2026_07_28);
+        let meta = modern_meta(ProtocolVersion::V2026_07_28, Capabilities::default());
+        let meta = format!(r#""_meta":{{{meta}}}"#);
         let comma = if bare { "" } else { "," };
         let modern = arguments.wrapped(&format!("{{{meta}{comma}{before}"), "}");
         let expect = step
             .expect
-            .as_ref()
+            .iter()
             .map(|expectation| {
                 let template = match expectation {
                     Expectation::TextEquals(text) | Expectation::TextContains(text) => {
                         Template::text(text)?
                     }
-                    Expectation::TextLength(_) => Template::default(),
+                    _ => Template::default(),
                 };
                 Ok::<_, TemplateError>((expectation.clone(), template))
             })
-            .transpose()?;
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             method: step.method,
             think: step.think,
@@ -336,7 +347,8 @@ fn read_secret(secret: &Secret) -> Option<String> {
 fn kind(method: Method, era: Era) -> RequestKind {
     match (method, era) {
         // The modern era has no ping.
-        (Method::Ping, Era::Modern) => RequestKind::Discover,
+        (Method::Ping, Era::Modern) => RequestKind::Method(Method::Discover),
+        (Method::Discover, Era::Legacy) => RequestKind::Method(Method::Ping),
         (method, _) => RequestKind::Method(method),
     }
 }

@@ -27,7 +27,7 @@ use super::recording::{Parcel, Recorder, next_edge};
 use super::table::{Table, TableError, nanos};
 use super::timer::Timer;
 use crate::clock::{self, Clock};
-use crate::mcp::http::{Endpoint, EndpointError};
+use crate::mcp::endpoint::{Endpoint, EndpointError};
 use crate::registry::SpecError;
 
 mod threads;

@@ -1,23 +1,39 @@
 //! One request and what came of it: stamped items in, facts and a [`Verdict`] out.
 //!
-//! Pure. An [`Exchange`] is told what happened (connected, sent, head, body, end, failure) in the order in which it happened, and
-//! decides what the answer is worth; it never asks for the time. Classification: `model::outcome`. A status of 400 or above
-//! decides before any body does; after a head of 2xx only a whole, valid answer is one. Next: `mcp::http` feeds it.
+//! Pure. An [`Exchange`] is told what happened (connected, sent, head, body, messages, end, failure) in the order in which it
+//! happened, and decides what the answer is worth; it never asks for the time. Classification: `model::outcome`. A status of 400
+//! or above decides before any body does, except that the modern era says with a JSON-RPC error why it refuses; after a
+//! head of 2xx only a whole, valid answer is one. Next: `mcp::http` feeds it; [`reading`] is the body under way.
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 
+use super::capabilities::Capabilities;
 use super::header;
 use super::message::{self, Expected, Incoming, Judged, RequestKind};
-use super::sse;
 use super::{Outgoing, Verb};
+use crate::model::Class;
 use crate::model::protocol::Era;
-use crate::model::{Class, ProtocolVersion};
+
+pub mod facts;
+mod head;
+mod reading;
+pub mod sequence;
+
+pub use facts::{Facts, RpcError};
+use reading::Reading;
+use sequence::{Place, Sequence};
 
 /// The longest body that is read, bytes.
 pub const MAX_BODY: usize = 64 << 20;
-/// Requests of the server that are answered within one exchange.
+/// The longest challenge that is kept, bytes.
+pub const MAX_CHALLENGE: usize = 4096;
+/// The most cookies of an answer that are kept.
+pub const MAX_COOKIES: usize = 8;
+/// Requests of the server that are answered within one exchange; a stream has no such bound.
 const MAX_REPLIES: usize = 16;
+/// The most messages in one batch.
+const MAX_BATCH: usize = 1000;
 
 /// What answers the request.
 #[derive(Clone, Debug)]
@@ -28,11 +44,17 @@ pub enum Awaited {
         id: u64,
         /// What was asked.
         kind: RequestKind,
-        /// What a right answer holds.
-        expected: Option<Expected>,
+        /// What a right answer holds; all of it.
+        expected: Vec<Expected>,
     },
     /// A status alone: the answer to a notification, a reply, or DELETE.
     Status,
+    /// The server's messages, until one side ends them. With an id, that of the `subscriptions/listen` that opened it: its
+    /// response is the orderly end.
+    Stream {
+        /// The id of the request that opened it, if one did.
+        id: Option<u64>,
+    },
 }
 
 /// Something that happened. Stamps are raw readings of the clock, nanoseconds.
@@ -41,6 +63,11 @@ pub enum Item<'a> {
     /// A connection was opened for this request.
     Connected {
         /// How long that took, nanoseconds.
+        took_ns: u64,
+    },
+    /// It was secured.
+    Secured {
+        /// How long the TLS handshake took, nanoseconds.
         took_ns: u64,
     },
     /// The request begins to be written.
@@ -69,6 +96,23 @@ pub enum Item<'a> {
         /// When.
         at: i64,
     },
+    /// The message was taken; its answer, if it has one, comes on a stream of messages.
+    Accepted {
+        /// When.
+        at: i64,
+    },
+    /// A whole message of a stream of messages is there.
+    Message {
+        /// When.
+        at: i64,
+        /// The message.
+        bytes: &'a [u8],
+    },
+    /// The stream that carried the session was found ended before the request could be sent.
+    Gone {
+        /// When that was known.
+        at: i64,
+    },
     /// No connection could be made.
     Refused {
         /// When that was known.
@@ -81,6 +125,11 @@ pub enum Item<'a> {
     },
     /// The time was over.
     TimedOut {
+        /// When.
+        at: i64,
+    },
+    /// The client gave the request up on purpose.
+    Cancelled {
         /// When.
         at: i64,
     },
@@ -107,48 +156,12 @@ pub struct Verdict {
     pub done: i64,
 }
 
-/// What is known besides the verdict. Stamps are raw.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// How long connecting took, if this request opened a connection, nanoseconds.
-    pub connect_ns: Option<u64>,
-    /// When the request began to be written.
-    pub sent: Option<i64>,
-    /// When the head of the answer was there.
-    pub first_byte: Option<i64>,
-    /// When the first event or the first byte of a JSON body was there.
-    pub first_event: Option<i64>,
-    /// The status of the answer.
-    pub status: Option<u16>,
-    /// The instance that answered; empty if unknown.
-    pub instance: String,
-    /// The session id that the answer gave.
-    pub session: Option<HeaderValue>,
-    /// The version that the answer to `initialize` chose.
-    pub version: Option<ProtocolVersion>,
-    /// Bytes of the body so far.
-    pub bytes_in: u64,
-}
-
-/// How the body of the answer is read.
-#[derive(Debug)]
-enum Reading {
-    /// There is no head yet.
-    Nothing,
-    /// A JSON body.
-    Json(BytesMut),
-    /// Events.
-    Events(Box<sse::Parser>),
-    /// The status decided; the body is read over, and this stands at its end.
-    Over(Class, Option<i64>),
-}
-
 /// One request and what came of it.
 #[derive(Debug)]
 pub struct Exchange {
     awaited: Awaited,
     era: Era,
-    /// Whether the request carried a session header.
+    /// Whether the request was made within a session.
     in_session: bool,
     /// The lower-case name of the header that names the instance.
     served_by: Option<http::HeaderName>,
@@ -160,6 +173,9 @@ pub struct Exchange {
     replied: usize,
     /// The headers of the request, which its replies carry too.
     headers: HeaderMap,
+    capabilities: Capabilities,
+    keeps_result: bool,
+    sequence: Sequence,
 }
 
 impl Exchange {
@@ -181,6 +197,9 @@ impl Exchange {
             replies: Vec::new(),
             replied: 0,
             headers: HeaderMap::new(),
+            capabilities: Capabilities::default(),
+            keeps_result: false,
+            sequence: Sequence::default(),
         }
     }
 
@@ -198,14 +217,50 @@ impl Exchange {
         self
     }
 
+    /// Answers requests of the server as a client with these capabilities does.
+    #[must_use]
+    pub fn capable(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// Keeps the result as it came.
+    #[must_use]
+    pub fn keeping_result(mut self, keeps: bool) -> Self {
+        self.keeps_result = keeps;
+        self
+    }
+
+    /// Goes on from what an earlier stream of the same request showed.
+    #[must_use]
+    pub fn after(mut self, sequence: Sequence) -> Self {
+        self.sequence = sequence;
+        self
+    }
+
     /// What is known.
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
 
+    /// What was known in the end.
+    pub fn into_facts(self) -> Facts {
+        self.facts
+    }
+
+    /// The progress so far, for the stream that takes over.
+    pub fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
     /// What it came to, once it is complete.
     pub fn verdict(&self) -> Option<Verdict> {
         self.verdict
+    }
+
+    /// Whether the answer is a stream that is open.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.reading, Reading::Events(_) | Reading::Messages)
     }
 
     /// Replies to requests of the server that came on the stream; each is to be sent by a POST of its own.
@@ -227,6 +282,7 @@ impl Exchange {
         }
         match *item {
             Item::Connected { took_ns } => self.facts.connect_ns = Some(took_ns),
+            Item::Secured { took_ns } => self.facts.tls_ns = Some(took_ns),
             Item::Sent { at } => self.facts.sent = Some(at),
             Item::Head {
                 at,
@@ -235,16 +291,25 @@ impl Exchange {
             } => self.head(at, status, headers),
             Item::Body { at, bytes } => self.body(at, bytes),
             Item::End { at } => self.end(at),
+            Item::Accepted { at } => self.accepted(at),
+            Item::Message { at, bytes } => {
+                self.facts.bytes_in = self.facts.bytes_in.saturating_add(bytes.len() as u64);
+                self.facts.first_event.get_or_insert(at);
+                self.facts.events += 1;
+                self.messages(at, bytes);
+            }
+            Item::Gone { at } => self.settle(at, Class::SessionLost, None),
             Item::Refused { at } => self.settle(at, Class::Connect, None),
             Item::Broken { at } => self.broken(at),
             // What could not be connected in time was never sent.
             Item::TimedOut { at } if self.facts.sent.is_none() => {
                 self.settle(at, Class::Connect, None);
             }
-            Item::TimedOut { at } => match self.reading {
-                Reading::Over(class, code) => self.settle(at, class, code),
-                _ => self.settle(at, Class::Timeout, None),
+            Item::TimedOut { at } => match self.reading.refusal() {
+                Some((class, code)) => self.settle(at, class, code),
+                None => self.settle(at, Class::Timeout, None),
             },
+            Item::Cancelled { at } => self.settle(at, Class::Cancelled, None),
         }
         if self.verdict.is_some() {
             Progress::Complete
@@ -257,77 +322,75 @@ impl Exchange {
         self.verdict.get_or_insert(Verdict { class, code, done });
     }
 
-    fn head(&mut self, at: i64, status: StatusCode, headers: &HeaderMap) {
-        self.facts.first_byte = Some(at);
-        self.facts.status = Some(status.as_u16());
-        if let Some(value) = self.served_by.as_ref().and_then(|name| headers.get(name)) {
-            self.facts.instance = header::instance(value);
+    fn accepted(&mut self, at: i64) {
+        self.facts.first_byte.get_or_insert(at);
+        match self.awaited {
+            Awaited::Status => self.settle(at, Class::None, None),
+            Awaited::Response { .. } | Awaited::Stream { .. } => self.reading = Reading::Messages,
         }
-        self.facts.session = headers
-            .get(header::SESSION_ID)
-            .filter(|value| header::is_session_id(value))
-            .cloned();
-        let code = i64::from(status.as_u16());
-        self.reading = match (status.as_u16(), &self.awaited) {
-            (400 | 404, _) if self.in_session => Reading::Over(Class::SessionLost, Some(code)),
-            (200..=299, Awaited::Status) => Reading::Over(Class::None, None),
-            (200..=299, Awaited::Response { .. }) => match media_type(headers) {
-                Media::Json => Reading::Json(BytesMut::new()),
-                Media::Events => Reading::Events(Box::default()),
-                Media::Other => Reading::Over(Class::Malformed, None),
-            },
-            _ => Reading::Over(Class::Http, Some(code)),
-        };
     }
 
     fn body(&mut self, at: i64, bytes: &Bytes) {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.facts.bytes_in = self.facts.bytes_in.saturating_add(size);
-        if self.facts.bytes_in > MAX_BODY as u64 {
+        let is_stream = matches!(self.awaited, Awaited::Stream { .. });
+        if self.facts.bytes_in > MAX_BODY as u64 && !is_stream {
             return self.settle(at, Class::Malformed, None);
         }
-        match &mut self.reading {
-            Reading::Nothing | Reading::Over(..) => {}
-            Reading::Json(buffer) => {
-                if !bytes.is_empty() {
-                    self.facts.first_event.get_or_insert(at);
-                }
-                buffer.extend_from_slice(bytes);
+        let Some(read) = self.reading.push(bytes) else {
+            // A JSON body counts from its first byte on.
+            if self.reading.is_json() && !bytes.is_empty() {
+                self.facts.first_event.get_or_insert(at);
             }
-            Reading::Events(parser) => {
-                let mut events = Vec::new();
-                let read = parser.push(bytes, &mut |event| events.push(event));
-                for event in events {
-                    self.facts.first_event.get_or_insert(at);
-                    if !event.data.is_empty() {
-                        self.messages(at, &event.data);
-                    }
-                }
-                if read.is_err() {
-                    self.settle(at, Class::Malformed, None);
-                }
+            return;
+        };
+        for event in read.events {
+            self.facts.first_event.get_or_insert(at);
+            if !event.id.is_empty() {
+                self.facts.last_event_id = Some(event.id);
             }
+            if !event.data.is_empty() {
+                self.facts.events += 1;
+                self.messages(at, &event.data);
+            }
+        }
+        self.facts.retry_ms = read.retry_ms.or(self.facts.retry_ms);
+        if read.too_long {
+            self.settle(at, Class::Malformed, None);
         }
     }
 
     fn end(&mut self, at: i64) {
         match std::mem::replace(&mut self.reading, Reading::Nothing) {
             Reading::Over(class, code) => self.settle(at, class, code),
+            Reading::Refused { code, body } => self.refused(at, code, &body),
             Reading::Json(buffer) => {
                 self.messages(at, &buffer);
                 // A JSON body that holds no answer to the request is none.
                 self.settle(at, Class::Malformed, None);
             }
-            Reading::Events(_) => self.settle(at, Class::Truncated, None),
+            Reading::Events(_) | Reading::Messages => self.settle(at, Class::Truncated, None),
             Reading::Nothing => self.settle(at, Class::Transport, None),
         }
     }
 
     fn broken(&mut self, at: i64) {
-        match self.reading {
-            Reading::Over(class, code) if class != Class::None => self.settle(at, class, code),
-            Reading::Nothing => self.settle(at, Class::Transport, None),
-            _ => self.settle(at, Class::Truncated, None),
+        match (self.reading.refusal(), &self.reading) {
+            (Some((class, code)), _) => self.settle(at, class, code),
+            (None, Reading::Nothing) => self.settle(at, Class::Transport, None),
+            (None, _) => self.settle(at, Class::Truncated, None),
+        }
+    }
+
+    /// A status refused the request; a modern server says in the body why.
+    fn refused(&mut self, at: i64, code: i64, body: &[u8]) {
+        self.facts.error = message::refusal(body);
+        match (&self.facts.error, self.era) {
+            (Some(error), Era::Modern) => {
+                let code = error.code;
+                self.settle(at, Class::JsonRpc, Some(code));
+            }
+            _ => self.settle(at, Class::Http, Some(code)),
         }
     }
 
@@ -336,62 +399,90 @@ impl Exchange {
         if bytes.trim_ascii_start().first() != Some(&b'[') {
             return self.message(at, bytes);
         }
-        let Ok(batch) = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(bytes) else {
-            return self.settle(at, Class::Malformed, None);
-        };
-        for message in batch {
-            self.message(at, message.get().as_bytes());
+        match serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(bytes) {
+            Ok(batch) if batch.len() <= MAX_BATCH => {
+                for message in batch {
+                    self.message(at, message.get().as_bytes());
+                }
+            }
+            _ => self.settle(at, Class::Malformed, None),
         }
     }
 
     fn message(&mut self, at: i64, bytes: &[u8]) {
-        let Awaited::Response { id, kind, expected } = &self.awaited else {
+        if self.verdict.is_some() {
             return;
+        }
+        let id = match &self.awaited {
+            Awaited::Response { id, .. } => Some(*id),
+            Awaited::Stream { id } => *id,
+            Awaited::Status => return,
         };
-        match message::read(bytes, *id) {
-            Incoming::Notification => {}
-            Incoming::Request { method, id } => {
-                if self.replied < MAX_REPLIES {
+        match message::read(bytes, id) {
+            Incoming::Notification { method, params } => self.notification(&method, params),
+            Incoming::Request { method, id, params } => {
+                let is_stream = matches!(self.awaited, Awaited::Stream { .. });
+                if is_stream || self.replied < MAX_REPLIES {
                     self.replied += 1;
-                    self.replies.push(message::reply(&method, id));
+                    let reply = message::reply(&method, id, params, self.capabilities);
+                    self.replies.push(reply);
                 }
             }
-            Incoming::Invalid => self.settle(at, Class::Malformed, None),
-            Incoming::Error(code) => self.settle(at, Class::JsonRpc, Some(code)),
-            Incoming::Result(raw) => {
-                match message::judge(*kind, self.era, raw, expected.as_ref()) {
-                    Judged::Right => self.settle(at, Class::None, None),
-                    Judged::Version(version) => {
-                        self.facts.version = Some(version);
-                        self.settle(at, Class::None, None);
-                    }
-                    Judged::ToolError => self.settle(at, Class::Tool, None),
-                    Judged::Malformed => self.settle(at, Class::Malformed, None),
-                    Judged::Wrong => self.settle(at, Class::WrongAnswer, None),
-                }
+            // On a stream of messages an answer to an earlier request of ours may come late.
+            Incoming::Late if matches!(self.reading, Reading::Messages) => {}
+            Incoming::Late | Incoming::Invalid => self.settle(at, Class::Malformed, None),
+            Incoming::Error { code, data } => {
+                self.facts.error = Some(message::rpc_error(code, data));
+                self.settle(at, Class::JsonRpc, Some(code));
             }
+            Incoming::Result(raw) => self.result(at, raw),
         }
     }
-}
 
-enum Media {
-    Json,
-    Events,
-    Other,
-}
+    fn notification(&mut self, method: &str, params: Option<&str>) {
+        if method != "notifications/progress" {
+            return;
+        }
+        let Awaited::Response { id, .. } = self.awaited else {
+            return;
+        };
+        let Some(value) = message::progress(params, id) else {
+            return;
+        };
+        match self.sequence.take(value) {
+            Place::Next => {}
+            Place::Again => self.facts.doubled += 1,
+            Place::After(missing) => self.facts.missed = self.facts.missed.saturating_add(missing),
+        }
+        self.facts.progress = self.sequence.last();
+    }
 
-fn media_type(headers: &HeaderMap) -> Media {
-    let text = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Media::Json
-    } else if essence.eq_ignore_ascii_case("text/event-stream") {
-        Media::Events
-    } else {
-        Media::Other
+    fn result(&mut self, at: i64, raw: &str) {
+        let (kind, expected) = match &self.awaited {
+            Awaited::Response { kind, expected, .. } => (*kind, expected.as_slice()),
+            // The response to `subscriptions/listen` is its orderly end.
+            Awaited::Stream { .. } => return self.settle(at, Class::None, None),
+            Awaited::Status => return,
+        };
+        let judged = message::judge(kind, self.era, raw, expected);
+        if self.keeps_result || judged.outcome == Judged::AsksInput {
+            self.facts.result = Some(Box::from(raw));
+        }
+        self.facts.next_cursor = judged.next_cursor;
+        match judged.outcome {
+            Judged::Right => self.settle(at, Class::None, None),
+            Judged::AsksInput => {
+                self.facts.asks_input = true;
+                self.settle(at, Class::None, None);
+            }
+            Judged::Version(version) => {
+                self.facts.version = Some(version);
+                self.settle(at, Class::None, None);
+            }
+            Judged::ToolError => self.settle(at, Class::Tool, None),
+            Judged::Malformed => self.settle(at, Class::Malformed, None),
+            Judged::Wrong => self.settle(at, Class::WrongAnswer, None),
+        }
     }
 }
 

@@ -4,22 +4,20 @@
 //! connection at most once. A connection that hyper knows to be closed is replaced *before* the request is sent; one that fails
 //! afterwards is a broken exchange.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ::http::header::HOST;
-use ::http::{HeaderValue, Method, Request, Uri};
+use ::http::{Method, Request};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::IpBindAddressNoPort;
-use thiserror::Error;
-use tokio::net::{TcpSocket, TcpStream};
 
+use super::dial::dial;
+use super::endpoint::Endpoint;
 use super::exchange::{Exchange, Item, Progress};
 use super::{Link, LocalFuture, Outgoing, Verb};
 use crate::clock;
@@ -28,100 +26,6 @@ use crate::clock;
 const SETTLE: Duration = Duration::from_millis(50);
 /// The most header fields of an answer.
 const MAX_HEADERS: usize = 100;
-
-/// Where a link goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    host: String,
-    port: u16,
-    path: Uri,
-    authority: HeaderValue,
-}
-
-/// Why a URL is no endpoint.
-#[derive(Debug, Error)]
-pub enum EndpointError {
-    /// It cannot be read.
-    #[error("{url:?} is no URL")]
-    Form {
-        /// The text.
-        url: String,
-        /// What is wrong.
-        source: ::http::uri::InvalidUri,
-    },
-    /// It has no host, or another scheme.
-    #[error(
-        "{0:?} is no URL that mcpload can drive: expected http://HOST[:PORT]/PATH (TLS is not supported yet)"
-    )]
-    Scheme(String),
-}
-
-impl Endpoint {
-    /// Reads `http://host[:port]/path`.
-    ///
-    /// # Errors
-    /// If it is of another form; https is not supported yet.
-    pub fn parse(url: &str) -> Result<Self, EndpointError> {
-        let uri: Uri = url.parse().map_err(|source| EndpointError::Form {
-            url: url.to_owned(),
-            source,
-        })?;
-        let refused = || EndpointError::Scheme(url.to_owned());
-        let authority = uri.authority().ok_or_else(refused)?;
-        if uri.scheme_str() != Some("http") || authority.as_str().contains('@') {
-            return Err(refused());
-        }
-        let host = authority.host();
-        let path = uri
-            .path_and_query()
-            .cloned()
-            .map_or_else(|| Uri::from_static("/"), Uri::from);
-        Ok(Self {
-            host: host
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .to_owned(),
-            port: authority.port_u16().unwrap_or(80),
-            path,
-            authority: HeaderValue::from_str(authority.as_str()).map_err(|_| refused())?,
-        })
-    }
-
-    /// Connects to the first address that accepts: a name such as `localhost` may have one that nobody listens on.
-    async fn connect(&self, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
-        let addresses: Vec<SocketAddr> = match self.host.parse::<IpAddr>() {
-            Ok(ip) => vec![SocketAddr::new(ip, self.port)],
-            Err(_) => tokio::net::lookup_host((self.host.as_str(), self.port))
-                .await?
-                .collect(),
-        };
-        let mut last = std::io::Error::other("the name has no address");
-        for address in addresses {
-            match connect_to(address, source).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-}
-
-async fn connect_to(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    if let Some(source) = source.filter(|source| source.is_ipv4() == address.is_ipv4()) {
-        // The port is chosen when the connection is made, where one may serve several destinations; chosen here it would be
-        // taken from those in TIME-WAIT, of which cold clients leave many, and the search would hold up the hot thread.
-        setsockopt(&socket, IpBindAddressNoPort, &true)?;
-        socket.bind(SocketAddr::new(source, 0))?;
-    }
-    let stream = socket.connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
 
 /// One connection to an endpoint, opened when it is needed.
 #[derive(Debug)]
@@ -154,17 +58,15 @@ impl HttpLink {
         {
             return Ok(sender);
         }
-        let began = clock::now();
-        let stream = self
-            .endpoint
-            .connect(self.source)
+        let dialled = dial(&self.endpoint, self.source)
             .await
             .map_err(|_| OpenError)?;
-        let took_ns = u64::try_from(clock::now() - began).unwrap_or(0);
-        let _ = exchange.take(&Item::Connected { took_ns });
+        let _ = exchange.take(&Item::Connected {
+            took_ns: dialled.connect_ns,
+        });
         let (mut sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(dialled.stream))
             .await
             .map_err(|_| OpenError)?;
         // It ends by itself when the sender and the body are dropped. What goes wrong on it shows in the exchange.
@@ -222,13 +124,14 @@ impl HttpLink {
         let mut request = Request::new(Full::new(outgoing.body));
         *request.method_mut() = match outgoing.verb {
             Verb::Post => Method::POST,
+            Verb::Get => Method::GET,
             Verb::Delete => Method::DELETE,
         };
-        *request.uri_mut() = self.endpoint.path.clone();
+        *request.uri_mut() = self.endpoint.path().clone();
         *request.headers_mut() = outgoing.headers;
         request
             .headers_mut()
-            .insert(HOST, self.endpoint.authority.clone());
+            .insert(HOST, self.endpoint.authority().clone());
         request
     }
 
@@ -284,36 +187,8 @@ impl Link for HttpLink {
         self.sender = None;
         self.rest = None;
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_cut_into_its_parts() {
-        let endpoint = Endpoint::parse("http://127.0.0.1:8080/mcp?x=1").unwrap();
-        assert_eq!((endpoint.host.as_str(), endpoint.port), ("127.0.0.1", 8080));
-        assert_eq!(endpoint.path, "/mcp?x=1");
-        assert_eq!(endpoint.authority, "127.0.0.1:8080");
-        let bare = Endpoint::parse("http://[::1]").unwrap();
-        assert_eq!(
-            (bare.host.as_str(), bare.port, bare.path.path()),
-            ("::1", 80, "/")
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_driven_is_refused() {
-        for url in [
-            "https://a/mcp",
-            "ftp://a/",
-            "/mcp",
-            "http://user@a/",
-            "http://",
-            "a b",
-        ] {
-            assert!(Endpoint::parse(url).is_err(), "{url}");
-        }
+    fn beside(&self) -> Option<Box<dyn Link>> {
+        Some(Box::new(Self::new(Rc::clone(&self.endpoint), self.source)))
     }
 }

@@ -63,13 +63,15 @@ pub enum Class {
     Malformed,
     /// A well-formed answer whose content is not what the operation must give.
     WrongAnswer,
+    /// Given up by its client on purpose, as the scenario wants it.
+    Cancelled,
     /// Never sent: its client was busy or without a session until its time was over, or the run stopped.
     Unsent,
 }
 
 impl Class {
     /// Every class, in the order of reports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::None,
         Self::Connect,
         Self::Transport,
@@ -81,6 +83,7 @@ impl Class {
         Self::Tool,
         Self::Malformed,
         Self::WrongAnswer,
+        Self::Cancelled,
         Self::Unsent,
     ];
 
@@ -98,20 +101,22 @@ impl Class {
             Self::Tool => "tool",
             Self::Malformed => "malformed",
             Self::WrongAnswer => "wrong-answer",
+            Self::Cancelled => "cancelled",
             Self::Unsent => "unsent",
         }
     }
 
     /// The outcome of a Call that ended with this class and, where there is one, this code.
     ///
-    /// HTTP 4xx and the JSON-RPC errors -32700 and -32600 to -32602 are refusals before execution (`fail`); everything
-    /// that came after the request was written is `info`.
+    /// HTTP 3xx and 4xx and the JSON-RPC errors -32700, -32600 to -32602 and -32020 to -32022 are refusals before execution
+    /// (`fail`); everything else that came after the request was written is `info`. A call that its client cancels on purpose
+    /// ends as it was meant to: `ok`.
     pub fn outcome(self, code: Option<i64>) -> Outcome {
         match (self, code) {
-            (Self::None, _) => Outcome::Ok,
+            (Self::None | Self::Cancelled, _) => Outcome::Ok,
             (Self::Connect | Self::SessionLost | Self::Unsent, _)
-            | (Self::Http, Some(400..=499))
-            | (Self::JsonRpc, Some(-32700 | -32602..=-32600)) => Outcome::Fail,
+            | (Self::Http, Some(300..=499))
+            | (Self::JsonRpc, Some(-32700 | -32602..=-32600 | -32022..=-32020)) => Outcome::Fail,
             _ => Outcome::Info,
         }
     }

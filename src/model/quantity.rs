@@ -108,7 +108,7 @@ impl fmt::Display for Rate {
 }
 
 /// A part of a whole, from 0 to 1, written in percent: `99.9%`. Kept in billionths, so that `99.9%` is exact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Share(u32);
 
 impl Share {

@@ -31,7 +31,7 @@ pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
             let legacy = workload
                 .protocols
                 .iter()
-                .any(|(version, weight)| *weight > 0 && version.era() == Era::Legacy);
+                .any(|(version, weight)| *weight > 0 && version.first().era() == Era::Legacy);
             u64::from(workload.clients) * if legacy { 2 } else { 1 }
         })
         .sum();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::load::{Model, profiles::PROFILES};
 use crate::model::time::humane;
-use crate::model::{Offset, ProtocolVersion, SlotId};
+use crate::model::{Offset, SlotId};
 use crate::plan::compile::{intended, promised_share, samples_needed};
 use crate::plan::timeline::widest;
 use crate::plan::{EndpointPlan, Plan, Promise, budget};
@@ -90,7 +90,7 @@ fn workloads(text: &mut String, plan: &Plan) {
             .protocols
             .iter()
             .filter(|(_, weight)| *weight > 0)
-            .map(|(version, weight): &(ProtocolVersion, u32)| {
+            .map(|(version, weight)| {
                 if workload.protocols.len() > 1 {
                     format!("{version} x{weight}")
                 } else {

@@ -58,7 +58,7 @@ fn nobody_listening_is_a_refused_connection() {
         format!("http://{}/mcp", listener.local_addr().unwrap())
     };
     let mut plan = plan::constant("20/s", SECOND / 2);
-    plan.workloads[0].protocols = vec![(ProtocolVersion::V2026_07_28, 1)];
+    plan.workloads[0].protocols = vec![(Dialect::Version(ProtocolVersion::V2026_07_28), 1)];
     let record = run(&plan, &url);
     assert_eq!(
         record.call_classes(),
@@ -104,8 +104,8 @@ fn cold_clients_connect_for_each_call_and_others_once() {
         let stub = Stub::start(Manner::Json);
         let mut plan = plan::constant("20/s", SECOND / 2);
         plan.workloads[0].clients = 1;
-        plan.workloads[0].cold = cold;
-        plan.workloads[0].protocols = vec![(ProtocolVersion::V2026_07_28, 1)];
+        plan.workloads[0].connections.cold = cold;
+        plan.workloads[0].protocols = vec![(Dialect::Version(ProtocolVersion::V2026_07_28), 1)];
         let record = run(&plan, &stub.url);
         let connected = record
             .of_arrivals()
@@ -124,7 +124,7 @@ fn cold_clients_connect_for_each_call_and_others_once() {
 fn modern_requests_mirror_method_name_and_version_in_headers() {
     let stub = Stub::start(Manner::Json);
     let mut plan = plan::constant("20/s", SECOND / 2);
-    plan.workloads[0].protocols = vec![(ProtocolVersion::V2026_07_28, 1)];
+    plan.workloads[0].protocols = vec![(Dialect::Version(ProtocolVersion::V2026_07_28), 1)];
     plan.workloads[0].operations.push(plan::operation(
         "ping",
         1,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mcpload::model::{Offset, ProtocolVersion, Seed, Share, Window};
+use mcpload::model::{Offset, Seed, Share, Window};
 use mcpload::plan::{
     Counted, EndpointPlan, Expectation, FleetPlan, Method, ObjectivePlan, OperationPlan, PhasePlan,
-    Plan, Promise, RecoveryPlan, SteadyPlan, StepPlan, WindowRef, WorkloadPlan,
+    Plan, Promise, RecoveryPlan, SteadyPlan, StepPlan, TlsPlan, WindowRef, WorkloadPlan,
 };
 use mcpload::registry::Spec;
 use serde_json::{Value, json};
@@ -23,23 +23,15 @@ pub(crate) fn constant(rate: &str, length: Duration) -> Plan {
             roles: Vec::new(),
             endpoint: EndpointPlan::Urls(Vec::new()),
             served_by: Some("MCPLoad-Instance".to_owned()),
+            tls: TlsPlan::default(),
         },
         workloads: vec![WorkloadPlan {
-            name: "main".to_owned(),
-            number: 0,
-            clients: 10,
-            protocols: vec![(ProtocolVersion::V2025_11_25, 1)],
-            cold: Share::ZERO,
             recovery: RecoveryPlan {
-                name: "spec".to_owned(),
                 lost_statuses: vec![404, 400],
-                reinitialise: true,
-                retries: 0,
+                ..RecoveryPlan::preset("spec")
             },
-            goodbye: true,
-            operations: vec![operation],
-            headers: BTreeMap::new(),
             max_lag: Duration::from_secs(10),
+            ..WorkloadPlan::new("main", 10, vec![operation])
         }],
         phases: vec![phase(
             "only",
@@ -81,7 +73,7 @@ pub(crate) fn echo(name: &str, weight: u32) -> OperationPlan {
         json!({ "text": text, "uid": "{{ uid }}" }),
     );
     let step = StepPlan {
-        expect: Some(Expectation::TextEquals(text.to_owned())),
+        expect: vec![Expectation::TextEquals(text.to_owned())],
         ..step
     };
     operation(name, weight, vec![step])
@@ -94,18 +86,16 @@ pub(crate) fn operation(name: &str, weight: u32, steps: Vec<StepPlan>) -> Operat
         weight,
         timeout: Duration::from_secs(5),
         steps,
+        cancel: None,
     }
 }
 
 /// A step without expectation or think time.
 pub(crate) fn step(method: Method, target: &str, arguments: Value) -> StepPlan {
     StepPlan {
-        name: target.to_owned(),
-        method,
         target: target.to_owned(),
         arguments,
-        expect: None,
-        think: None,
+        ..StepPlan::new(target, method)
     }
 }
 

@@ -37,7 +37,7 @@ fn a_graceful_stop_lets_operations_end_and_a_hard_one_gives_them_up() {
         let stub = Stub::start(manner);
         let mut plan = plan::constant("20/s", SECOND * 60);
         plan.workloads[0].clients = 1000;
-        plan.workloads[0].protocols = vec![(ProtocolVersion::V2026_07_28, 1)];
+        plan.workloads[0].protocols = vec![(Dialect::Version(ProtocolVersion::V2026_07_28), 1)];
         plan.workloads[0].operations[0].timeout = SECOND * 30;
         let mut worker = Worker::assign(&plan, &stub.url, 0, 1);
         worker.start();

@@ -11,6 +11,7 @@ use http::HeaderValue;
 use super::{Client, Place, Ready, workload};
 use crate::clock;
 use crate::load::recording::{Asked, Attempt, Move};
+use crate::mcp::capabilities::Capabilities;
 use crate::mcp::exchange::Awaited;
 use crate::mcp::message::{self, RequestKind};
 use crate::mcp::{Outgoing, Verb, header};
@@ -59,7 +60,7 @@ impl Client {
     async fn try_establish(&mut self, within: Option<Place>) -> Result<(), String> {
         self.session = None;
         let number = self.sessions + 1;
-        let params = message::initialize_params(self.protocol);
+        let params = message::initialize_params(self.protocol, Capabilities::default());
         let id = self.next_id();
         let (mut call, facts) = {
             let ready = self.handshake(
@@ -68,7 +69,7 @@ impl Client {
                 Awaited::Response {
                     id,
                     kind: RequestKind::Initialize,
-                    expected: None,
+                    expected: Vec::new(),
                 },
             );
             self.send(place_of(within), ready).await

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Context, command, roles};
 use crate::diag::{codes, suggest};
-use crate::plan::{EndpointPlan, FleetPlan, RolePlan};
+use crate::plan::{EndpointPlan, FleetPlan, RolePlan, TlsPlan};
 use crate::scenario::written::Endpoint;
 
 /// The header that the reference fleet sets.
@@ -31,6 +31,7 @@ pub(super) fn compile(context: &mut Context<'_>) -> FleetPlan {
         roles,
         endpoint,
         served_by: written.served_by.clone(),
+        tls: TlsPlan::default(),
     };
     if let Some(name) = &plan.served_by {
         if http::HeaderName::try_from(name.as_str()).is_err() {

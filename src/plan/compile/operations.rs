@@ -53,6 +53,7 @@ pub(super) fn compile(
             weight: one.weight,
             timeout: one.timeout,
             steps: own,
+            cancel: None,
         });
     }
     if plans.iter().all(|plan| plan.weight == 0) {
@@ -91,13 +92,12 @@ fn by_default(context: &mut Context<'_>, path: &str, ours: bool) -> Vec<Operatio
         weight: 1,
         timeout: Duration::from_secs(5),
         steps: vec![StepPlan {
-            name: "echo".to_owned(),
-            method: Method::ToolsCall,
             target: "echo".to_owned(),
             arguments: json!({ "text": text }),
-            expect: Some(Expectation::TextEquals(text.to_owned())),
-            think: None,
+            expect: vec![Expectation::TextEquals(text.to_owned())],
+            ..StepPlan::new("echo", Method::ToolsCall)
         }],
+        cancel: None,
     }]
 }
 
@@ -224,12 +224,11 @@ fn step(
     let expect = expectation(context, one, path)
         .or_else(|| contract(one.tool.as_deref().filter(|_| ours), &arguments));
     (context.wrong.len() == before).then(|| StepPlan {
-        name: name.to_owned(),
-        method,
         target,
         arguments,
-        expect,
+        expect: expect.into_iter().collect(),
         think: one.think,
+        ..StepPlan::new(name, method)
     })
 }
 
@@ -237,9 +236,16 @@ fn step(
 fn target(context: &mut Context<'_>, one: &Operation, method: Method, path: &str) -> String {
     let wanted = match method {
         Method::ToolsCall => Some("tool"),
-        Method::ResourcesRead => Some("uri"),
-        Method::PromptsGet => Some("prompt"),
-        Method::ToolsList | Method::ResourcesList | Method::PromptsList | Method::Ping => None,
+        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+            Some("uri")
+        }
+        Method::PromptsGet | Method::Complete => Some("prompt"),
+        Method::ToolsList
+        | Method::ResourcesList
+        | Method::ResourceTemplatesList
+        | Method::PromptsList
+        | Method::Ping
+        | Method::Discover => None,
     };
     let mut target = None;
     for (key, value) in [

@@ -9,7 +9,9 @@ use super::{Context, operations};
 use crate::diag::{Diagnostic, codes, suggest};
 use crate::load::{Model, Profile, profiles::PROFILES};
 use crate::model::ProtocolVersion;
-use crate::plan::{FleetPlan, HeaderValue, PhasePlan, RecoveryPlan, WorkloadPlan};
+use crate::plan::{
+    ConnectionPlan, Dialect, FleetPlan, HeaderValue, PhasePlan, RecoveryPlan, WorkloadPlan,
+};
 use crate::registry::{Family, build};
 use crate::scenario::written::{Protocol, TextOrSecret, Workload};
 
@@ -50,16 +52,21 @@ pub(super) fn compile(
             );
         }
         plans.push(WorkloadPlan {
-            clients: clients(context, phases, workload, &name, &path),
             number,
             protocols: protocols(context, workload, &path),
-            cold: workload.cold,
-            recovery: recovery(&workload.recovery),
+            connections: ConnectionPlan {
+                cold: workload.cold,
+                ..ConnectionPlan::default()
+            },
+            recovery: RecoveryPlan::preset(&workload.recovery),
             goodbye: workload.goodbye,
-            operations: operations::compile(context, workload, &path, fleet),
             headers: headers(context, workload, &path),
             max_lag: workload.max_lag,
-            name,
+            ..WorkloadPlan::new(
+                &name,
+                clients(context, phases, workload, &name, &path),
+                operations::compile(context, workload, &path, fleet),
+            )
         });
     }
     context.unique("workload", &names);
@@ -151,11 +158,7 @@ fn clients(
     one_second.max(FEWEST_CLIENTS)
 }
 
-fn protocols(
-    context: &mut Context<'_>,
-    workload: &Workload,
-    path: &str,
-) -> Vec<(ProtocolVersion, u32)> {
+fn protocols(context: &mut Context<'_>, workload: &Workload, path: &str) -> Vec<(Dialect, u32)> {
     let path = format!("{path}.protocol");
     let written: Vec<(String, u32, String)> = match &workload.protocol {
         Protocol::One(name) => vec![(name.clone(), 1, path.clone())],
@@ -179,7 +182,9 @@ fn protocols(
             context.spans.place(&path)
         };
         match name.parse::<ProtocolVersion>() {
-            Ok(version) if SPOKEN.contains(&version) => versions.push((version, weight)),
+            Ok(version) if SPOKEN.contains(&version) => {
+                versions.push((Dialect::Version(version), weight))
+            }
             Ok(version) => context.wrong.push(
                 Diagnostic::new(
                     &codes::NOT_YET,
@@ -215,22 +220,6 @@ fn protocols(
         );
     }
     versions
-}
-
-/// The recovery policy of this name.
-fn recovery(name: &str) -> RecoveryPlan {
-    let (lost_statuses, reinitialise, retries): (&[u16], bool, u32) = match name {
-        "lenient" => (&[400, 404, 409, 410], true, 0),
-        "never" | "sdk-python" => (&[404], false, 0),
-        "rmcp" => (&[404], true, 1),
-        _ => (&[404], true, 0),
-    };
-    RecoveryPlan {
-        name: name.to_owned(),
-        lost_statuses: lost_statuses.to_vec(),
-        reinitialise,
-        retries,
-    }
 }
 
 fn headers(
