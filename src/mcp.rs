@@ -1,8 +1,8 @@
 //! The MCP client that measures: request bytes, answers, event streams, and one HTTP connection.
 //!
 //! [`message`], [`sse`], [`header`] and [`exchange`] are pure: bytes and stamped items go in, an answer and facts come
-//! out. Only [`http`] does I/O. Invariant: nothing here retries, pools or hides an attempt; every request that is sent is one
-//! exchange with its own facts. Who sends what, and when, is decided in `load::client`.
+//! out. Only [`dial`], [`tls`] and [`http`] do I/O. Invariant: nothing here retries or hides an attempt; every request that is sent
+//! is one exchange with its own facts. Who sends what, and when, is decided in `load::client`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +18,7 @@ pub mod header;
 pub mod http;
 pub mod message;
 pub mod sse;
+pub mod tls;
 
 use crate::plan::VanishHow;
 use exchange::Exchange;

@@ -24,7 +24,7 @@ use super::template::Context;
 use crate::clock;
 use crate::mcp::endpoint::Endpoint;
 use crate::mcp::exchange::{Awaited, Exchange, Facts, Item};
-use crate::mcp::http::HttpLink;
+use crate::mcp::http::{HttpLink, HttpOptions};
 use crate::mcp::{Link, Outgoing, Verb, header, message};
 use crate::model::outcome::Outcome;
 use crate::model::protocol::Era;
@@ -172,7 +172,11 @@ impl Client {
             number,
             protocol: traits.dialect.first(),
             cold: traits.cold,
-            link: Box::new(HttpLink::new(endpoint, shared.source)),
+            link: Box::new(HttpLink::new(
+                endpoint,
+                Rc::new(HttpOptions::default()),
+                shared.source,
+            )),
             session: None,
             sessions: 0,
             requests: 0,
