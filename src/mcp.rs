@@ -51,8 +51,8 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// A way to a server: sends a request and feeds what comes back, stamped, to an [`Exchange`].
 pub trait Link {
     /// Connects if there is no connection, sends, and feeds items until the exchange is complete or nothing more can come.
-    /// Dropping the future gives the request up: over HTTP its connection is closed; on a stream of messages the stream stays,
-    /// and a late answer is ignored.
+    /// Dropping the future gives the request up: over HTTP/1.1 its connection is closed, over HTTP/2 its stream is reset; on a
+    /// stream of messages the stream stays, and a late answer is ignored.
     fn exchange<'a>(
         &'a mut self,
         outgoing: Outgoing,
@@ -68,7 +68,7 @@ pub trait Link {
     /// Another link to the same server, for a stream beside the calls; `None` where one stream carries everything.
     fn beside(&self) -> Option<Box<dyn Link>>;
 
-    /// Leaves the connection as a client does that vanishes.
+    /// Leaves the connection as a client does that vanishes; closes it where that cannot be done.
     fn vanish(&mut self, _how: VanishHow) {
         self.close();
     }

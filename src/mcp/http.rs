@@ -53,7 +53,7 @@ pub struct HttpOptions {
     pub tls: Option<Arc<ClientConfig>>,
     /// The age at which a connection is replaced before the next request.
     pub max_age: Option<Duration>,
-    /// The connections that links share; `None`: each link has its own.
+    /// The connections that links share; `None`: each link has its own. Waiting for one is client wait, not service time.
     pub pool: Option<Rc<Pool>>,
     /// Whether cookies that the server sets are sent back.
     pub cookies: bool,

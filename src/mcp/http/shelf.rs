@@ -50,12 +50,12 @@ impl Pool {
         let known = shelves
             .iter()
             .find(|(other, spoken, _)| *other == server && *spoken == version);
-        if let Some((_, _, shelf)) = known {
-            return Rc::clone(shelf);
+        if let Some((_, _, there)) = known {
+            return Rc::clone(there);
         }
-        let shelf = Rc::new(Shelf::new(version, self.size));
-        shelves.push((server, version, Rc::clone(&shelf)));
-        shelf
+        let added = Rc::new(Shelf::new(version, self.size));
+        shelves.push((server, version, Rc::clone(&added)));
+        added
     }
 }
 
