@@ -1,8 +1,8 @@
 //! The MCP client that measures: request bytes, answers, event streams, and one HTTP connection.
 //!
 //! [`message`], [`sse`], [`header`] and [`exchange`] are pure: bytes and stamped items go in, an answer and facts come
-//! out. Only [`http`] does I/O. Invariant: nothing here retries, pools or hides an attempt; every request that is sent is one
-//! exchange with its own facts. Who sends what, and when, is decided in `load::client`.
+//! out. Only [`dial`], [`tls`] and [`http`] do I/O. Invariant: nothing here retries or hides an attempt; every request that is sent
+//! is one exchange with its own facts. Who sends what, and when, is decided in `load::client`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +19,7 @@ pub mod header;
 pub mod http;
 pub mod message;
 pub mod sse;
+pub mod tls;
 
 use crate::plan::VanishHow;
 use exchange::Exchange;
@@ -51,8 +52,8 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// A way to a server: sends a request and feeds what comes back, stamped, to an [`Exchange`].
 pub trait Link {
     /// Connects if there is no connection, sends, and feeds items until the exchange is complete or nothing more can come.
-    /// Dropping the future gives the request up: over HTTP its connection is closed; on a stream of messages the stream stays,
-    /// and a late answer is ignored.
+    /// Dropping the future gives the request up: over HTTP/1.1 its connection is closed, over HTTP/2 its stream is reset; on a
+    /// stream of messages the stream stays, and a late answer is ignored.
     fn exchange<'a>(
         &'a mut self,
         outgoing: Outgoing,
@@ -71,7 +72,7 @@ pub trait Link {
     /// Another link to the same server, for a stream beside the calls; `None` where one stream carries everything.
     fn beside(&self) -> Option<Box<dyn Link>>;
 
-    /// Leaves the connection as a client does that vanishes.
+    /// Leaves the connection as a client does that vanishes; closes it where that cannot be done.
     fn vanish(&mut self, _how: VanishHow) {
         self.close();
     }

@@ -21,11 +21,18 @@ use super::recording::Recorder;
 use super::table::{Operation, Table, Workload, nanos};
 use super::template::Context;
 use crate::clock;
+<<<<<<< HEAD
 use crate::mcp::Link;
 use crate::mcp::capabilities::Capabilities;
 use crate::mcp::catalogue::Catalogue;
 use crate::mcp::message;
 use crate::model::ProtocolVersion;
+=======
+use crate::mcp::endpoint::Endpoint;
+use crate::mcp::exchange::{Awaited, Exchange, Facts, Item};
+use crate::mcp::http::{HttpLink, HttpOptions};
+use crate::mcp::{Link, Outgoing, Verb, header, message};
+>>>>>>> http
 use crate::model::outcome::Outcome;
 use crate::model::protocol::Era;
 use crate::plan::{Transport, VanishHow};
@@ -160,8 +167,17 @@ impl Client {
             number,
             traits,
             protocol: traits.dialect.first(),
+<<<<<<< HEAD
             is_settled: !traits.is_auto(),
             transport,
+=======
+            cold: traits.cold,
+            link: Box::new(HttpLink::new(
+                endpoint,
+                Rc::new(HttpOptions::default()),
+                shared.source,
+            )),
+>>>>>>> http
             session: None,
             listener: None,
             sessions: 0,

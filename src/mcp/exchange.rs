@@ -297,6 +297,13 @@ impl Exchange {
             .collect()
     }
 
+    /// Takes why the connection failed; the item that says that it did comes next. The first reason stands.
+    pub fn failed(&mut self, error: &dyn std::error::Error) {
+        if self.verdict.is_none() && self.facts.failure.is_none() {
+            self.facts.failure = Some(facts::failure(error));
+        }
+    }
+
     /// Takes what happened next. After the verdict stands, nothing changes it.
     pub fn take(&mut self, item: &Item<'_>) -> Progress {
         if self.verdict.is_some() {
