@@ -10,6 +10,7 @@ use std::pin::Pin;
 use ::http::HeaderMap;
 use bytes::Bytes;
 
+pub mod auth;
 pub mod exchange;
 pub mod header;
 pub mod http;
