@@ -14,6 +14,7 @@ pub mod capabilities;
 pub mod catalogue;
 pub mod dial;
 pub mod endpoint;
+pub mod auth;
 pub mod exchange;
 pub mod header;
 pub mod http;
