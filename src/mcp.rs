@@ -10,11 +10,11 @@ use std::pin::Pin;
 use ::http::HeaderMap;
 use bytes::Bytes;
 
+pub mod auth;
 pub mod capabilities;
 pub mod catalogue;
 pub mod dial;
 pub mod endpoint;
-pub mod auth;
 pub mod exchange;
 pub mod header;
 pub mod http;

@@ -331,9 +331,7 @@ impl Link for HttpLink {
                 let _ = exchange.take(&Item::End { at: clock::now() });
                 return;
             };
-            let end = self
-                .read_body(body, Progress::More, &lease, exchange)
-                .await;
+            let end = self.read_body(body, Progress::More, &lease, exchange).await;
             self.keep(end, lease);
         })
     }
