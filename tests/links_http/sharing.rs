@@ -146,7 +146,7 @@ async fn an_old_connection_is_replaced_before_a_request_and_never_during_one() {
                 assert_eq!(server.seen.accepted.get(), number, "{version:?}");
             }
             let options = Rc::new(HttpOptions {
-                max_age: Some(Duration::from_secs(3600)),
+                max_age: Some(Duration::from_hours(1)),
                 ..speaking(version)
             });
             let mut young = link(server.address, "/", &options);

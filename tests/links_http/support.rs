@@ -16,7 +16,7 @@ use mcpload::plan::HttpVersion;
 use tokio::task::LocalSet;
 
 /// Far beyond what any test takes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs a test with tasks of its thread.
 pub(crate) async fn local<T>(test: impl Future<Output = T>) -> T {
