@@ -26,6 +26,8 @@ pub enum Purpose {
     User = 4,
     /// Times of random arrivals; the index is the workload's.
     Profile = 5,
+    /// What wire rules hit and how; the group is the rule's place, the index the number of the request that it meets.
+    Wire = 16,
 }
 
 impl Seed {
