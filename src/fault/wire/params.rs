@@ -52,7 +52,7 @@ pub enum Takes {
         /// Greatest.
         max: u64,
     },
-    /// A duration such as `1.5s` or `200ms`, up to [`MOST_TIME`].
+    /// A duration such as `1.5s` or `200ms`, up to an hour.
     Time,
     /// One of these words.
     Word(&'static [&'static str]),
