@@ -40,6 +40,7 @@ mod defects;
 mod handler;
 mod layers;
 mod ledger;
+mod listener;
 mod lists;
 mod metrics;
 mod page;

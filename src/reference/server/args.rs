@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::defects::DefectArgs;
+use crate::fault::wire::{self, Rule};
 
 /// Serve a reference MCP server over Streamable HTTP, on /mcp, until SIGTERM or SIGINT.
 #[derive(Clone, Debug, clap::Args, Serialize)]
@@ -49,6 +50,9 @@ pub struct Args {
     /// How it misbehaves on purpose.
     #[command(flatten)]
     pub defects: DefectArgs,
+    /// Make some answers other bytes on the wire, such as status=503,share=10%; may be repeated, --help has the rules
+    #[arg(long, value_name = "RULE", long_help = wire::help(), help_heading = "Defects")]
+    pub wire: Vec<Rule>,
 }
 
 impl Args {
