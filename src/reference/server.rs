@@ -36,8 +36,10 @@
 mod args;
 mod burn;
 mod catalog;
+mod changes;
 mod defects;
 mod handler;
+mod json;
 mod layers;
 mod ledger;
 mod lists;
@@ -45,9 +47,10 @@ mod metrics;
 mod page;
 mod routes;
 mod serve;
+mod sessions;
 mod state;
 mod tools;
 
-pub use args::Args;
+pub use args::{Args, SessionArgs};
 pub use defects::{DefectArgs, UnknownSession};
 pub use serve::{ServeError, serve, serve_on};
