@@ -98,7 +98,9 @@ impl Event {
     /// The number that a progress notification or a change carries.
     pub(crate) fn number(&self) -> Option<u64> {
         let params = &self.data.as_ref()?["params"];
-        let progress = params["progress"].as_f64().map(|progress| progress as u64);
+        let progress = params["progress"]
+            .as_f64()
+            .map(|progress| progress.to_string().parse().unwrap());
         progress.or_else(|| params["_meta"]["mcpload/number"].as_u64())
     }
 }

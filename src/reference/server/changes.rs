@@ -1,6 +1,6 @@
 //! What changes: counters that `touch` counts up, and who is told of it.
 //!
-//! Pure. Invariant: the notifications of one counter reach every subscriber in the order of their numbers, since number and
+//! It does no I/O and waits for nobody. Invariant: the notifications of one counter reach every subscriber in the order of their numbers, since number and
 //! delivery happen under one lock; so a subscriber can tell what it missed and what it got twice. A modern subscriber
 //! that is too slow is dropped, which it sees as an error.
 

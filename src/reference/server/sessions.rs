@@ -34,6 +34,7 @@ use super::args::Args;
 mod follower;
 mod log;
 mod session;
+mod streams;
 mod weight;
 
 /// Resources that a session may subscribe to.

@@ -1,15 +1,15 @@
 //! One session of the legacy era: which message goes to which stream, and what of it is kept.
 //!
 //! It reads the monotonic clock for its age. Invariant: every message of the server goes to exactly one stream; what
-//! belongs to a request goes to that request's stream, whatever became of its connection. Next: `log`, one stream.
+//! belongs to a request goes to that request's stream, whatever became of its connection. Next: `streams`, what is
+//! kept; `log`, one stream.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, GetExtensions, GetMeta, ProgressToken,
-    ProtocolVersion, RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult,
+    ClientJsonRpcMessage, ClientNotification, GetExtensions, GetMeta, ProtocolVersion, RequestId,
+    ServerJsonRpcMessage, ServerNotification, ServerResult,
 };
 use rmcp::service::OriginatingRequestId;
 use rmcp::transport::streamable_http_server::session::SessionId;
@@ -18,16 +18,10 @@ use tokio::time::Instant;
 
 use super::follower::EventId;
 use super::log::{Event, Hold, Log, Next};
+use super::streams::{Request, State};
 use super::weight::weight;
 use super::{Ended, Settings};
 
-/// Standing streams that a session may have; then the oldest ends.
-const MOST_STANDING: usize = 8;
-/// Messages kept for a client that has no standing stream yet.
-const MOST_EARLY: usize = 1000;
-/// Ended streams of a session that can still be resumed, and their bytes together; one is kept whatever it weighs.
-const MOST_ENDED: usize = 16;
-const MOST_ENDED_BYTES: usize = 256 << 10;
 /// Messages of a client that wait for the SDK's loop.
 const INBOX: usize = 64;
 
@@ -39,32 +33,6 @@ pub(super) struct Session {
     settings: Settings,
     pub(super) born: Instant,
     state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    inbox: Option<mpsc::Sender<ClientJsonRpcMessage>>,
-    initializing: Option<oneshot::Sender<ServerJsonRpcMessage>>,
-    /// Whether the client knows events without a message: they came with 2025-11-25.
-    primes: bool,
-    streams: BTreeMap<u64, Log>,
-    next_stream: u64,
-    requests: HashMap<RequestId, Request>,
-    tokens: HashMap<ProgressToken, u64>,
-    /// The streams that GET requests opened, the newest last.
-    standing: VecDeque<u64>,
-    /// What was said before there was a standing stream.
-    early: Log,
-    /// Streams that have ended and are kept, with their bytes.
-    ended: VecDeque<(u64, usize)>,
-    subscriptions: HashSet<String>,
-    used: Instant,
-}
-
-#[derive(Debug)]
-struct Request {
-    stream: u64,
-    token: Option<ProgressToken>,
 }
 
 /// Where a message of the server goes.
@@ -89,20 +57,7 @@ impl Session {
     ) -> (Self, mpsc::Receiver<ClientJsonRpcMessage>) {
         let (inbox, receiver) = mpsc::channel(INBOX);
         let now = Instant::now();
-        let state = State {
-            inbox: Some(inbox),
-            initializing: None,
-            primes: false,
-            streams: BTreeMap::new(),
-            next_stream: 0,
-            requests: HashMap::new(),
-            tokens: HashMap::new(),
-            standing: VecDeque::new(),
-            early: Log::new(0),
-            ended: VecDeque::new(),
-            subscriptions: HashSet::new(),
-            used: now,
-        };
+        let state = State::new(inbox, now);
         let session = Self {
             tag: id.chars().take(8).collect(),
             id,
@@ -155,30 +110,7 @@ impl Session {
     pub(super) fn open_standing(&self) -> (u64, Hold) {
         let mut state = self.state();
         state.used = Instant::now();
-        let mut waiting = state.early.take_waiting();
-        let abandoned = state.standing.clone();
-        for stream in abandoned {
-            if let Some(log) = state.streams.get_mut(&stream)
-                && !log.held()
-            {
-                waiting.extend(log.take_waiting());
-            }
-        }
-        let (stream, hold) = state.open(&self.settings);
-        if let Some(log) = state.streams.get_mut(&stream) {
-            // A priming event that waited was for another stream's start.
-            let messages = waiting
-                .into_iter()
-                .filter(|event| matches!(event, Event::Message(_)));
-            messages.for_each(|event| log.push(event));
-        }
-        state.standing.push_back(stream);
-        while state.standing.len() > MOST_STANDING
-            && let Some(oldest) = state.standing.pop_front()
-        {
-            state.remove(oldest);
-        }
-        (stream, hold)
+        state.open_standing(&self.settings)
     }
 
     /// Continues a stream behind the event that `last_event_id` names.
@@ -360,77 +292,6 @@ impl Session {
         state.inbox = None;
         let streams = std::mem::take(&mut state.streams);
         for mut log in streams.into_values() {
-            log.let_go();
-        }
-    }
-}
-
-impl State {
-    fn open(&mut self, settings: &Settings) -> (u64, Hold) {
-        let stream = self.next_stream;
-        self.next_stream += 1;
-        let mut log = Log::new(settings.keep);
-        if self.primes {
-            let retry = settings.retry;
-            log.push(Event::Priming { retry });
-        }
-        let hold = log.hold();
-        self.streams.insert(stream, log);
-        (stream, hold)
-    }
-
-    /// To the newest standing stream that is read; without one it waits where the client can get it.
-    fn push_standing(&mut self, settings: &Settings, event: Event) {
-        let held = |stream: &&u64| self.streams.get(stream).is_some_and(Log::held);
-        let read = self.standing.iter().rev().find(held);
-        let resumable = self.standing.back().filter(|_| settings.keep > 0);
-        match read.or(resumable).copied() {
-            Some(stream) => {
-                if let Some(log) = self.streams.get_mut(&stream) {
-                    log.push(event);
-                }
-            }
-            None if self.early.waiting() < MOST_EARLY => self.early.push(event),
-            None => {}
-        }
-    }
-
-    fn end_request(&mut self, id: &RequestId, bytes: usize, settings: &Settings) {
-        let Some(request) = self.requests.remove(id) else {
-            return;
-        };
-        if let Some(token) = request.token {
-            self.tokens.remove(&token);
-        }
-        if let Some(log) = self.streams.get_mut(&request.stream) {
-            log.end();
-            self.ended.push_back((request.stream, bytes));
-            self.forget_ended(settings);
-        }
-    }
-
-    /// Forgets the oldest ended streams, but none that is being read.
-    fn forget_ended(&mut self, settings: &Settings) {
-        let most = if settings.keep > 0 { MOST_ENDED } else { 0 };
-        let mut kept: usize = self.ended.iter().map(|(_, bytes)| bytes).sum();
-        let mut index = 0;
-        while let Some((stream, bytes)) = self.ended.get(index).copied() {
-            let last = most > 0 && self.ended.len() == 1;
-            if last || self.ended.len() <= most && kept <= MOST_ENDED_BYTES {
-                return;
-            }
-            if self.streams.get(&stream).is_some_and(Log::held) {
-                index += 1;
-            } else {
-                self.streams.remove(&stream);
-                self.ended.remove(index);
-                kept -= bytes;
-            }
-        }
-    }
-
-    fn remove(&mut self, stream: u64) {
-        if let Some(mut log) = self.streams.remove(&stream) {
             log.let_go();
         }
     }

@@ -177,7 +177,7 @@ fn said(responses: &InputResponses) -> Option<Said> {
 mod tests {
     use super::*;
 
-    fn call(name: &'static str, arguments: Value, state: Option<String>) -> CallToolRequestParams {
+    fn call(name: &'static str, arguments: &Value, state: Option<String>) -> CallToolRequestParams {
         let mut request = CallToolRequestParams::new(name);
         request.arguments = arguments.as_object().cloned();
         request.request_state = state;
@@ -195,11 +195,11 @@ mod tests {
     fn a_postponed_call_takes_the_rounds_it_was_told_on_any_instance() {
         let mut carried = None;
         for _ in 0..3 {
-            let request = call("postpone", json!({"rounds": 3}), carried.take());
+            let request = call("postpone", &json!({"rounds": 3}), carried.take());
             carried = state(Rounds::new(None).postpone(&request).unwrap());
             assert!(carried.is_some());
         }
-        let request = call("postpone", json!({"rounds": 3}), carried);
+        let request = call("postpone", &json!({"rounds": 3}), carried);
         assert!(state(Rounds::new(None).postpone(&request).unwrap()).is_none());
         let error = Rounds::new(Some(7)).postpone(&request).unwrap_err();
         assert_eq!(error.code.0, -32602);
@@ -208,14 +208,14 @@ mod tests {
     #[test]
     fn a_state_is_refused_when_altered_or_of_another_call() {
         let rounds = Rounds::new(None);
-        let sealed = rounds.seal(&call("postpone", json!({"rounds": 3}), None), 1);
+        let sealed = rounds.seal(&call("postpone", &json!({"rounds": 3}), None), 1);
         for (arguments, state) in [
             (json!({"rounds": 4}), sealed.clone()),
             (json!({"rounds": 3}), format!("{sealed}0")),
             (json!({"rounds": 3}), sealed.replacen('1', "2", 1)),
             (json!({"rounds": 3}), String::new()),
         ] {
-            let request = call("postpone", arguments, Some(state));
+            let request = call("postpone", &arguments, Some(state));
             assert_eq!(rounds.postpone(&request).unwrap_err().code.0, -32602);
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     fn a_question_is_asked_again_until_the_answer_makes_sense() {
         let rounds = Rounds::new(None);
         let mut capabilities = ClientCapabilities::default();
-        let request = call("confirm", json!({"question": "Sure?"}), None);
+        let request = call("confirm", &json!({"question": "Sure?"}), None);
         let error = rounds
             .confirm(&request, Some(capabilities.clone()))
             .unwrap_err();
@@ -244,7 +244,7 @@ mod tests {
             (json!({"answer": yes, "more": 1}), true),
             (json!({"answer": {"action": "decline"}}), true),
         ] {
-            let mut request = call("confirm", json!({"question": "Sure?"}), sealed.clone());
+            let mut request = call("confirm", &json!({"question": "Sure?"}), sealed.clone());
             request.input_responses = Some(serde_json::from_value(responses.clone()).unwrap());
             let response = rounds
                 .confirm(&request, Some(capabilities.clone()))
