@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What a user does, with what a user has: the README's first command, nginx, a real Python server, pandas and DuckDB.
+# What a user does, with what a user has: the README's first command, nginx, a real Python server, pandas and DuckDB; and
+# what the protocol's own conformance suite says.
 # Every wait is bounded; ends only what it started.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -85,5 +86,8 @@ grep -m 1 '^PASS' "$work/output.txt"
 echo "a verdict after $((SECONDS - began)) s"
 "$python" ci/e2e/check_run.py "$work/python" >"$work/check.txt" || { cat "$work/check.txt"; fail "the reading of the run on the Python server differs"; }
 tail -n 1 "$work/check.txt"
+
+echo "== the official conformance suite, the server's side"
+ci/e2e/conformance.sh server
 
 echo "e2e: all as expected, in $SECONDS s"
