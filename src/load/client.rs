@@ -6,6 +6,7 @@
 //! session; `load::crew` decides which client acts.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -205,10 +206,17 @@ impl Client {
         if self.is_over(too_late) || !self.has_session().await || self.is_over(too_late) {
             return self.unsent(first);
         }
+        let uid = format!("{:x}-{}-{}", table.plan.seed.0, self.workload, job.arrival);
+        let rows = workload(&table, self.workload)
+            .map(|workload| workload.data.rows(job.arrival, self.number));
+        let kept = BTreeMap::new();
         let context = Context {
             counter: job.arrival,
             client: self.number,
-            uid: format!("{:x}-{}-{}", table.plan.seed.0, self.workload, job.arrival),
+            session: self.session_number().unwrap_or(0),
+            uid: &uid,
+            data: rows.unwrap_or_default(),
+            kept: &kept,
         };
         let steps = operation.steps.len();
         for (number, step) in (0_u32..).zip(&operation.steps) {
@@ -223,7 +231,9 @@ impl Client {
             if self.shared.give_up.is_cancelled() {
                 return self.unsent(place);
             }
-            let filled = step.fill(self.protocol.era(), &context, &mut job.generator);
+            let Ok(filled) = step.fill(self.protocol.era(), &context, &mut job.generator) else {
+                return self.unsent(place);
+            };
             let is_last = number as usize + 1 == steps;
             let mirrored = step.mirrored.as_ref();
             if !self

@@ -1,6 +1,6 @@
 //! The plan as a worker uses it: names by number, templates compiled, headers built.
 //!
-//! Impure in one place only: [`Table::new`] reads the secrets of request headers. Nothing changes after that; the hot thread and
+//! Impure in one place only: [`Table::new`] reads the secrets of request headers and the data files. Nothing changes after that; the hot thread and
 //! the sender thread share it. Invariant: numbers of workloads, operations, steps and phases are places in the plan's lists.
 
 use std::time::Duration;
@@ -9,8 +9,9 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
+use super::data::{DataError, DataSet, DataTable};
 use super::draw::Arrivals;
-use super::template::{Context, Template, TemplateError};
+use super::template::{Context, FillError, Template, TemplateError};
 use crate::mcp::capabilities::Capabilities;
 use crate::mcp::header;
 use crate::mcp::message::{Expected, RequestKind, modern_meta};
@@ -44,6 +45,8 @@ pub(crate) struct Workload {
     pub(crate) operations: Vec<Operation>,
     /// Headers of every request.
     pub(crate) headers: HeaderMap,
+    /// The rows of its data files.
+    pub(crate) data: DataSet,
     /// The bound of a request that keeps sessions: the longest of its operations' timeouts.
     pub(crate) upkeep_timeout: Duration,
 }
@@ -113,16 +116,35 @@ pub enum TableError {
     /// A secret is not there.
     #[error("the secret of header {0:?} cannot be read")]
     Secret(String),
+    /// A data file is not there.
+    #[error("the data file {path} cannot be read")]
+    DataFile {
+        /// The file.
+        path: String,
+        /// What the file system says.
+        source: std::io::Error,
+    },
+    /// A data file is none.
+    #[error("the data file {path} is no table")]
+    Data {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: DataError,
+    },
 }
 
 impl Step {
     /// Fills in the request; equal generators make equal requests.
+    ///
+    /// # Errors
+    /// If it needs what no earlier step kept.
     pub(crate) fn fill(
         &self,
         era: Era,
-        context: &Context,
+        context: &Context<'_>,
         generator: &mut rand_chacha::ChaCha8Rng,
-    ) -> Filled {
+    ) -> Result<Filled, FillError> {
         // The expectation takes the same draws as the arguments.
         let mut again = self
             .expect
@@ -134,24 +156,24 @@ impl Step {
             Era::Legacy => &self.legacy,
             Era::Modern => &self.modern,
         };
-        template.fill(context, generator, &mut params);
+        template.fill(context, generator, &mut params)?;
         let expected = self.expect.iter().map(|(expectation, template)| {
             let mut text = String::new();
-            template.fill(context, again.as_mut().unwrap_or(generator), &mut text);
-            match expectation {
+            template.fill(context, again.as_mut().unwrap_or(generator), &mut text)?;
+            Ok(match expectation {
                 Expectation::TextEquals(_) => Expected::Equals(text),
                 Expectation::TextContains(_) => Expected::Contains(text),
                 Expectation::TextLength(length) => Expected::Length(*length),
                 Expectation::Status(status) => Expected::Status(*status),
                 Expectation::Json { .. } | Expectation::Schema => Expected::Schema(None),
-            }
+            })
         });
-        let expected = expected.collect();
-        Filled {
+        let expected = expected.collect::<Result<_, FillError>>()?;
+        Ok(Filled {
             kind: self.kind(era),
             params,
             expected,
-        }
+        })
     }
 
     /// What is asked of a server of this era.
@@ -159,14 +181,14 @@ impl Step {
         kind(self.method, era)
     }
 
-    fn new(step: &plan::StepPlan) -> Result<Self, TemplateError> {
+    fn new(step: &plan::StepPlan, data: &[plan::DataPlan]) -> Result<Self, TemplateError> {
         let target = serde_json::Value::from(step.target.as_str()).to_string();
         let mut arguments = Template::default();
         let before = match step.method {
             Method::ToolsCall | Method::PromptsGet => {
                 arguments = match &step.arguments {
-                    serde_json::Value::Null => Template::json(&serde_json::json!({}))?,
-                    value => Template::json(value)?,
+                    serde_json::Value::Null => Template::json(&serde_json::json!({}), data)?,
+                    value => Template::json(value, data)?,
                 };
                 format!(r#""name":{target},"arguments":"#)
             }
@@ -197,7 +219,7 @@ impl Step {
             .map(|expectation| {
                 let template = match expectation {
                     Expectation::TextEquals(text) | Expectation::TextContains(text) => {
-                        Template::text(text)?
+                        Template::text(text, data)?
                     }
                     _ => Template::default(),
                 };
@@ -286,7 +308,7 @@ impl Workload {
                 let steps = operation
                     .steps
                     .iter()
-                    .map(Step::new)
+                    .map(|step| Step::new(step, &workload.data))
                     .collect::<Result<_, _>>();
                 Ok(Operation {
                     timeout: operation.timeout,
@@ -306,6 +328,7 @@ impl Workload {
             arrivals: Arrivals::new(plan.seed, workload),
             operations,
             headers: headers(workload)?,
+            data: data(plan, workload)?,
             upkeep_timeout,
         })
     }
@@ -332,6 +355,19 @@ fn headers(workload: &plan::WorkloadPlan) -> Result<HeaderMap, TableError> {
         headers.insert(key, value);
     }
     Ok(headers)
+}
+
+fn data(plan: &Plan, workload: &plan::WorkloadPlan) -> Result<DataSet, TableError> {
+    let read = |file: &plan::DataPlan| {
+        let path = file.file.clone();
+        let bytes = std::fs::read(&path).map_err(|source| TableError::DataFile {
+            path: path.clone(),
+            source,
+        })?;
+        DataTable::parse(&bytes).map_err(|source| TableError::Data { path, source })
+    };
+    let tables = workload.data.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(DataSet::new(plan.seed, workload, tables))
 }
 
 fn read_secret(secret: &Secret) -> Option<String> {
