@@ -1,6 +1,6 @@
 //! Load: what arrives when ([`Profile`]), who does what ([`draw`]), and the workers that make it happen.
 //!
-//! This page and everything below `profiles/` and `draw` are pure; `worker`, `pacer`, `client` and `closed` are not.
+//! This page and everything below `profiles/`, `draw`, `data` and `template` are pure; `worker`, `pacer`, `client` and `closed` are not.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::model::Offset;
 pub(crate) mod client;
 mod closed;
 mod crew;
+pub mod data;
 pub mod draw;
 pub mod frames;
 mod links;

@@ -4,6 +4,7 @@
 //! addresses are open (`{{ … }}` in commands): they are bound when the fleet is brought up, and recorded in `bindings.jsonl`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub mod target;
 pub mod timeline;
 pub mod workload;
 
-pub use operation::{CancelPlan, Expectation, Method, OperationPlan, Pages, StepPlan};
+pub use operation::{CancelPlan, Expectation, Method, OperationPlan, Pages, Reference, StepPlan};
 pub use promise::{Counted, ObjectivePlan, Promise, WindowRef};
 pub use workload::{
     AuthPlan, ConnectionPlan, CredentialsPlan, DataPlan, Dialect, HeaderValue, HttpVersion, Pick,
@@ -71,6 +72,20 @@ impl Plan {
         self.phases.iter().find(|phase| phase.window.contains(at))
     }
 
+    /// The same with the paths of its input files below this run directory, for whoever reads them.
+    #[must_use]
+    pub fn located(mut self, directory: &Path) -> Self {
+        let data = self
+            .workloads
+            .iter_mut()
+            .flat_map(|workload| &mut workload.data);
+        let files = data.map(|data| &mut data.file);
+        for file in files.chain(self.fleet.tls.ca.as_mut()) {
+            *file = directory.join(&*file).to_string_lossy().into_owned();
+        }
+        self
+    }
+
     /// The workload of this name.
     pub fn workload(&self, name: &str) -> Option<&WorkloadPlan> {
         self.workloads.iter().find(|workload| workload.name == name)
@@ -87,25 +102,35 @@ impl Plan {
     pub fn longest_operation(&self) -> Duration {
         let operations = self.workloads.iter().flat_map(|workload| {
             let operations = workload.operations.iter();
-            operations.map(move |operation| (workload, operation))
+            operations.map(move |operation| longest(workload, operation))
         });
-        // Each step has the timeout for itself; with a retry its session is replaced (two requests) and it is sent again.
-        let requests = |workload: &WorkloadPlan| {
-            workload
-                .recovery
-                .retries
-                .saturating_mul(3)
-                .saturating_add(1)
-        };
-        operations
-            .map(|(workload, operation)| {
-                let steps = u32::try_from(operation.steps.len()).unwrap_or(u32::MAX);
-                let calls = steps.saturating_mul(requests(workload)).saturating_add(1);
-                operation.timeout.saturating_mul(calls) + operation.think_total()
-            })
-            .max()
-            .unwrap_or_default()
+        operations.max().unwrap_or_default()
     }
+}
+
+/// The longest that this operation can last. Each Call has the timeout for itself.
+fn longest(workload: &WorkloadPlan, operation: &OperationPlan) -> Duration {
+    let recovery = &workload.recovery;
+    // With a new session (two requests) a call is sent again; a token that is refused is replaced and the call sent again once.
+    let again = u32::from(matches!(workload.auth, AuthPlan::ClientCredentials(_)));
+    let sent = recovery
+        .retries
+        .saturating_mul(3)
+        .saturating_add(recovery.retry.attempts)
+        .saturating_add(1 + again);
+    let pauses = recovery
+        .retry
+        .max_backoff
+        .saturating_mul(recovery.retry.attempts);
+    let steps = operation.steps.iter().map(|step| {
+        let pages = step.pages.most();
+        operation
+            .timeout
+            .saturating_mul(sent.saturating_mul(pages))
+            .saturating_add(pauses.saturating_mul(pages))
+            .saturating_add(step.think.unwrap_or_default())
+    });
+    steps.fold(operation.timeout, Duration::saturating_add)
 }
 
 /// The fleet.
@@ -127,7 +152,8 @@ pub struct FleetPlan {
 /// Whom clients trust where the endpoint speaks TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsPlan {
-    /// A PEM file with the certificates of the authorities that are trusted, in place of the system's.
+    /// A PEM file with the certificates of the authorities that are trusted, in place of the system's; in the run directory
+    /// ([`Plan::located`]).
     pub ca: Option<String>,
     /// Whether any certificate is taken, unchecked.
     pub insecure: bool,

@@ -77,6 +77,13 @@ pub enum Ty {
     Bytes,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of the words `now`; those of `later` are refused with "not yet".
+    Words {
+        /// Words that this version acts on.
+        now: &'static [&'static str],
+        /// Words that are known, and do not act yet.
+        later: &'static [&'static str],
+    },
     /// A list of such values.
     List(&'static Ty),
     /// A table with free keys and such values.

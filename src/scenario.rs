@@ -1,7 +1,7 @@
 //! The Scenario: what a person wrote, read with the place of every value, and every mistake in it reported at once.
 //!
-//! Pure. Text, overrides and environment are handed in. The way: TOML (`node`), then variants and `--set` (`overlay`), then
-//! `{{ env.X }}` (`environment`), then the tables (`reader` with `tables`), then plain structs ([`written`]). What follows is
+//! Pure. Text, overrides, environment and files are handed in. The way: TOML (`node`), then variants and `--set` (`overlay`), then
+//! `{{ env.X }}` (`environment`), then the tables (`reader` with `tables`), then plain structs ([`written`]) and the files that they name ([`inputs`]). What follows is
 //! `plan::compile`, which gives names and times their meaning. `schema`, `explain` and `init` are made from the same tables.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::registry::Field;
 mod environment;
 pub mod explain;
 pub mod init;
+pub mod inputs;
 pub mod keys;
 mod node;
 mod overlay;
@@ -25,6 +26,7 @@ mod spans;
 pub mod tables;
 pub mod written;
 
+pub use inputs::{Input, Inputs};
 pub(crate) use reader::{is_name, parse_duration};
 pub use spans::Spans;
 pub use written::Scenario;
@@ -40,15 +42,18 @@ pub struct Overrides<'a> {
     pub variants: Vec<String>,
     /// The environment.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// How files are read that the scenario names; relative paths count from its directory.
+    pub files: &'a inputs::ReadFile<'a>,
 }
 
 impl Overrides<'_> {
-    /// No change, and an empty environment.
+    /// No change, an empty environment, and no files.
     pub fn none() -> Self {
         Self {
             set: Vec::new(),
             variants: Vec::new(),
             env: &|_| None,
+            files: &|_| Err("there are no files here".to_owned()),
         }
     }
 }
@@ -60,6 +65,8 @@ pub struct Loaded {
     pub scenario: Scenario,
     /// Where its values stand and came from.
     pub spans: Spans,
+    /// The files that it names.
+    pub inputs: Inputs,
 }
 
 /// Reads the scenario `text`, which is called `source_name` in messages.
@@ -129,7 +136,17 @@ pub fn load(
         return Err(Diagnostics::new(sources, wrong));
     }
     match serde_json::from_value(value) {
-        Ok(scenario) => Ok(Loaded { scenario, spans }),
+        Ok(scenario) => {
+            let inputs = inputs::read(&scenario, &spans, overrides.files, &mut wrong);
+            if !wrong.is_empty() {
+                return Err(Diagnostics::new(sources, wrong));
+            }
+            Ok(Loaded {
+                scenario,
+                spans,
+                inputs,
+            })
+        }
         Err(error) => {
             // The tables and the structs disagree, which is a mistake of ours; a message is better than a panic.
             let place = spans.place("");

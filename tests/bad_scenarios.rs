@@ -1,6 +1,6 @@
 //! Wrong scenarios: each file of `fixtures/bad/` gives the errors of its snapshot, and each code has a file.
 //!
-//! A line `# args: …` holds arguments as on the command line. The environment is empty.
+//! A line `# args: …` holds arguments as on the command line. The environment is empty; files are those beside them.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use mcpload::diag::codes::CODES;
 use mcpload::scenario::Overrides;
 use proptest::prelude::*;
-use support::plan;
+use support::{file, plan};
 
 fn files() -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/bad");
@@ -34,7 +34,10 @@ fn files() -> Vec<(String, String)> {
 }
 
 fn overrides(text: &str) -> Overrides<'static> {
-    let mut overrides = Overrides::none();
+    let mut overrides = Overrides {
+        files: &file,
+        ..Overrides::none()
+    };
     let line = text.lines().find_map(|line| line.strip_prefix("# args: "));
     let mut words = line.unwrap_or("").split_whitespace();
     while let (Some(flag), Some(value)) = (words.next(), words.next()) {

@@ -4,13 +4,21 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "helpers of tests, which clippy takes for production code"
 )]
 
 mod support;
 
 use mcpload::scenario::Overrides;
-use support::plan;
+use support::{file, plan};
+
+#[cfg(test)]
+#[path = "mistakes/clients.rs"]
+mod clients;
+#[cfg(test)]
+#[path = "mistakes/operations.rs"]
+mod operations;
 
 const HEAD: &str = "version = 1\nname = \"test\"\n";
 const PHASE: &str = "[[phase]]\nname = \"steady\"\nduration = \"10s\"\nrate = \"100/s\"\n";
@@ -23,7 +31,13 @@ type Mistake = (String, &'static str, &'static str, &'static str);
 fn refuse(mistakes: &[Mistake]) {
     for (rest, code, words, blamed) in mistakes {
         let text = format!("{HEAD}{rest}");
-        let wrong = plan("test.toml", &text, &Overrides::none()).unwrap_err();
+        let overrides = Overrides {
+            files: &file,
+            ..Overrides::none()
+        };
+        let Err(wrong) = plan("test.toml", &text, &overrides) else {
+            panic!("nothing is wrong with\n{text}");
+        };
         assert_eq!(wrong.len(), 1, "{wrong}");
         let one = wrong.iter().next().unwrap();
         assert_eq!(one.code.name, *code, "{wrong}");
@@ -108,10 +122,16 @@ fn the_endpoint_of_a_fleet_that_runs_is_its_urls_and_that_of_ours_a_role() {
             "",
         ),
         (
-            external("endpoint = { url = \"https://a/mcp\" }"),
-            "not-yet",
-            "TLS",
-            "https://a",
+            external("endpoint = { url = \"http://a/mcp\", insecure = true }"),
+            "conflict",
+            "`insecure` is about TLS",
+            "insecure",
+        ),
+        (
+            with_phase("[fleet]\nendpoint = { insecure = true }\n"),
+            "conflict",
+            "the driver `process` has no `insecure`",
+            "insecure",
         ),
         (
             external("endpoint = { urls = [\"http://a:1/mcp\", \"a:1\"] }"),
@@ -178,11 +198,9 @@ fn an_operation_has_what_its_call_takes_and_nothing_else() {
             "uri =",
         ),
         (
-            operation(
-                "tool = \"echo\"\narguments = { text = \"a\" }\nexpect = { equals = \"a\", length = 1 }",
-            ),
+            operation("tool = \"echo\"\narguments = { text = \"a\" }\nexpect = { schema = false }"),
             "conflict",
-            "the expectation has 2 of",
+            "expects nothing",
             "expect =",
         ),
         (

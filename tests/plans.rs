@@ -7,14 +7,18 @@
 
 mod support;
 
-use mcpload::plan::{Expectation, Plan};
+#[cfg(test)]
+#[path = "plans/clients.rs"]
+mod clients;
+
+use mcpload::plan::{AuthPlan, Expectation, Plan, Secret};
 use mcpload::scenario::Overrides;
-use support::{HOST, plan};
+use support::{HOST, file, plan};
 
 const QUICKSTART: &str = include_str!("../scenarios/quickstart.toml");
 
 fn good(text: &str) -> Plan {
-    plan("test.toml", text, &Overrides::none()).unwrap_or_else(|wrong| panic!("{wrong}"))
+    changed(text, &[], &[])
 }
 
 #[test]
@@ -49,8 +53,8 @@ fn the_shortest_scenario_is_the_reference_fleet_and_an_echo() {
     assert_eq!(plan.fleet.served_by.as_deref(), Some("mcpload-instance"));
     assert_eq!(plan.workloads[0].clients, 50);
     assert!(matches!(
-        plan.workloads[0].operations[0].steps[0].expect,
-        Some(Expectation::TextEquals(_))
+        plan.workloads[0].operations[0].steps[0].expect.as_slice(),
+        [Expectation::TextEquals(_)]
     ));
     assert_eq!(plan.origins["seed"], "drawn");
     assert_eq!(plan.checks.len(), 1);
@@ -73,6 +77,7 @@ fn changed(text: &str, set: &[&str], variants: &[&str]) -> Plan {
         set: own(set),
         variants: own(variants),
         env: &|name| (name == "WHO").then(|| "me".to_owned()),
+        files: &file,
     };
     plan("test.toml", text, &overrides).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
@@ -180,7 +185,7 @@ fn roles_start_after_those_whose_links_they_use() {
     assert_eq!(slots[1].command.last().unwrap(), "--json");
     assert_eq!(slots[0].limits.memory, Some(1 << 30));
     // The fleet is not ours alone, so nothing is known of what `echo` answers.
-    assert_eq!(plan.workloads[0].operations[0].steps[0].expect, None);
+    assert_eq!(plan.workloads[0].operations[0].steps[0].expect, []);
 }
 
 #[test]
@@ -201,13 +206,14 @@ fn journeys_are_made_of_the_operations_that_they_name() {
         .collect();
     assert_eq!(targets, ["payload", "mem://1", "payload"]);
     assert_eq!(visit.think_total().as_secs(), 4);
-    assert_eq!(visit.steps[0].expect, Some(Expectation::TextLength(10)));
+    assert_eq!(visit.steps[0].expect, [Expectation::TextLength(10)]);
     assert_eq!(
         visit.steps[1].expect,
-        Some(Expectation::TextContains("x".to_owned()))
+        [Expectation::TextContains("x".to_owned())]
     );
-    assert_eq!(plan.workloads[0].headers.len(), 2);
-    assert!(plan.workloads[0].headers.contains_key("authorization"));
+    assert_eq!(plan.workloads[0].headers.len(), 1);
+    let token = Secret::File("t".to_owned());
+    assert_eq!(plan.workloads[0].auth, AuthPlan::Bearers(vec![token]));
 }
 
 #[test]
@@ -238,7 +244,7 @@ fn a_fleet_that_already_runs_needs_only_its_url() {
     assert!(plan.fleet.roles.is_empty());
     assert_eq!(plan.fleet.served_by, None);
     assert_eq!(plan.fleet.driver.with["max_rate"], "100/s");
-    assert_eq!(plan.workloads[0].operations[0].steps[0].expect, None);
+    assert_eq!(plan.workloads[0].operations[0].steps[0].expect, []);
 }
 
 #[test]
@@ -338,5 +344,5 @@ fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
         duration = "10s"
         rate = "10/s"
     "#;
-    assert_eq!(refused(attached).len(), 6);
+    assert_eq!(refused(attached).len(), 5);
 }

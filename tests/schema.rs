@@ -14,7 +14,7 @@ use mcpload::diag::Diagnostics;
 use mcpload::registry::{Acts, Family};
 use mcpload::scenario::keys::{Key, keys};
 use mcpload::scenario::{Overrides, explain, init, load, schema};
-use support::{CATALOG, plan};
+use support::{CATALOG, file, plan};
 use toml::{Table, Value};
 
 const BASE: &str = "version = 1\nname = \"base\"\n";
@@ -25,7 +25,20 @@ fn validator(catalog: &Catalog) -> jsonschema::Validator {
 }
 
 fn read(text: &str) -> Result<(), Diagnostics> {
-    load("test.toml", text, &Overrides::none(), &CATALOG).map(|_| ())
+    // A file of any name is a small table, or a certificate.
+    let files = |name: &str| {
+        let text = if name.contains("pem") {
+            "-----BEGIN CERTIFICATE-----\n"
+        } else {
+            "id\n1\n"
+        };
+        Ok(text.as_bytes().to_vec())
+    };
+    let overrides = Overrides {
+        files: &files,
+        ..Overrides::none()
+    };
+    load("test.toml", text, &overrides, &CATALOG).map(|_| ())
 }
 
 fn codes(text: &str) -> Vec<&'static str> {
@@ -242,6 +255,7 @@ fn a_template_may_stand_where_a_number_is_wanted() {
     let overrides = Overrides {
         set: Vec::new(),
         variants: Vec::new(),
+        files: &file,
         env: &|name| (name == "N").then(|| "5".to_owned()),
     };
     let plan = plan("test.toml", &text, &overrides).unwrap();

@@ -1,5 +1,6 @@
 //! From a file and the command line to a Plan, as `run` and `plan` both do it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rand::Rng;
@@ -8,7 +9,7 @@ use super::exit::Exit;
 use super::{ChangeArgs, out, words};
 use crate::plan::Plan;
 use crate::plan::compile::{self, Host};
-use crate::scenario::{self, Overrides};
+use crate::scenario::{self, Inputs, Overrides, inputs};
 
 /// A compiled scenario and where it came from.
 pub(super) struct Prepared {
@@ -19,6 +20,8 @@ pub(super) struct Prepared {
     pub(super) source: String,
     /// The directory from which relative paths count.
     pub(super) directory: PathBuf,
+    /// The files that the scenario names.
+    pub(super) inputs: Inputs,
 }
 
 /// Reads and compiles a scenario file; prints what is wrong with it.
@@ -46,10 +49,12 @@ pub(super) fn text_from(
     set.extend(change.seed.map(|seed| format!("seed={seed}")));
     set.extend(change.workers.map(|workers| format!("workers={workers}")));
     let env = |name: &str| std::env::var(name).ok();
+    let files = |path: &str| read_file(&directory.join(path));
     let overrides = Overrides {
         set,
         variants: change.variant.clone(),
         env: &env,
+        files: &files,
     };
     let catalog = words::catalog();
     let host = Host {
@@ -58,20 +63,38 @@ pub(super) fn text_from(
         // Kept within what TOML and JSON readers take for an exact number.
         seed: rand::rng().next_u64() >> 12,
     };
-    let plan = scenario::load(&source, &text, &overrides, &catalog)
-        .and_then(|loaded| compile::compile(&loaded, &catalog, &host));
-    match plan {
-        Ok(plan) => Ok(Prepared {
+    let made = scenario::load(&source, &text, &overrides, &catalog)
+        .and_then(|loaded| Ok((compile::compile(&loaded, &catalog, &host)?, loaded.inputs)));
+    match made {
+        Ok((plan, inputs)) => Ok(Prepared {
             plan,
             text,
             source,
             directory,
+            inputs,
         }),
         Err(diagnostics) => {
             out::say(&diagnostics.render(out::color_on_stderr()));
             Err(Exit::Usage)
         }
     }
+}
+
+/// Reads a file that a scenario names: a plain one, and no larger than a scenario's files may be.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    let facts = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !facts.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    // One byte more than allowed, so that a file that is too large is known for one.
+    let most = u64::try_from(inputs::LARGEST).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// Cores that this process may use.

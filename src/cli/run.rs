@@ -18,6 +18,7 @@ use crate::plan::{EndpointPlan, FORMAT, Method, Plan};
 use crate::record::rows::{HostFacts, RunFacts};
 use crate::record::writer::RunDirectory;
 use crate::report::live::{Live, LiveStats};
+use crate::scenario::Inputs;
 use crate::scenario::init::{self, Existing, ToolInfo};
 
 /// Plays a scenario and judges it.
@@ -101,6 +102,12 @@ fn play(args: &RunArgs, prepared: Prepared) -> Result<Exit, Exit> {
         ));
         Exit::Usage
     })?;
+    copy_inputs(&prepared.inputs, &directory).map_err(|error| {
+        internal(format!(
+            "cannot copy the scenario's files into {}: {error}",
+            path.display()
+        ))
+    })?;
     out::say(&opening(&plan, &path));
     let binary = std::env::current_exe()
         .map_err(|error| internal(format!("cannot find this program: {error}")))?;
@@ -162,6 +169,14 @@ fn conclude(ended: Ended, path: &Path, on_inconclusive: super::OnInconclusive) -
         Ending::Interrupted if judged == Exit::NotHealed => judged,
         Ending::Interrupted => of_signal.unwrap_or(Exit::Interrupted),
     }
+}
+
+/// Copies the files that the scenario names: what runs reads the copies.
+fn copy_inputs(inputs: &Inputs, directory: &RunDirectory) -> io::Result<()> {
+    for input in inputs.iter() {
+        std::fs::write(directory.path().join(&input.path), &input.bytes)?;
+    }
+    Ok(())
 }
 
 /// Refuses to call a tool of a fleet outside that is not marked read-only and not named in `allow_tools`.

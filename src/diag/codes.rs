@@ -55,6 +55,8 @@ codes! {
     NOT_CAPABLE "not-capable" "The fleet's driver cannot do what the fault needs."
     NO_LOAD "no-load" "A phase says nothing about the load, or no workload ever has any."
     MIXED_MODELS "mixed-models" "A workload has open arrivals in one phase and closed users in another; its clients cannot be both."
+    NO_FILE "no-file" "A file that the scenario names cannot be read; relative paths count from the scenario's own directory."
+    BAD_DATA "bad-data" "A data file is no table: CSV whose first line names the columns and whose other lines have as many fields."
     MAX_RATE "max-rate" "The load on a fleet that the run did not deploy would exceed `max_rate`."
     UNDECIDABLE "undecidable" "The check can never be decided: even if nothing at all goes wrong, the run has too few samples or is too short."
     TOO_MANY_FILES "too-many-files" "A process would need more open files (sockets included) than it is allowed."

@@ -6,6 +6,7 @@
 //! request, [`attempts`] what follows from its answer, [`session`] the session; `load::crew` decides which client acts.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -238,11 +239,9 @@ impl Client {
         if self.is_over(too_late) || !self.has_session().await || self.is_over(too_late) {
             return self.unsent(first);
         }
-        let context = Context {
-            counter: job.arrival,
-            client: self.number,
-            uid: format!("{:x}-{}-{}", table.plan.seed.0, self.workload, job.arrival),
-        };
+        let uid = format!("{:x}-{}-{}", table.plan.seed.0, self.workload, job.arrival);
+        // What earlier steps kept of their answers.
+        let mut kept = BTreeMap::new();
         let leaving = self.leaving(operation, job.arrival);
         let steps = operation.steps.len();
         for (number, step) in (0_u32..).zip(&operation.steps) {
@@ -257,7 +256,17 @@ impl Client {
             if self.shared.give_up.is_cancelled() {
                 return self.unsent(place);
             }
-            let filled = step.fill(self.protocol.era(), &context, &mut job.generator);
+            let context = Context {
+                counter: job.arrival,
+                client: self.number,
+                session: self.who().session.unwrap_or(0),
+                uid: &uid,
+                data: workload.data.rows(job.arrival, self.number),
+                kept: &kept,
+            };
+            let Ok(filled) = step.fill(self.protocol.era(), &context, &mut job.generator) else {
+                return self.unsent(place);
+            };
             let turn = attempts::Turn {
                 step,
                 filled,
@@ -266,9 +275,10 @@ impl Client {
                 // The first step is the one that is left.
                 leaving: leaving.filter(|_| number == 0),
             };
-            if self.take_turn(place, turn).await.is_none() {
+            let Some(facts) = self.take_turn(place, turn).await else {
                 return;
-            }
+            };
+            kept.extend(step.kept(facts.result.as_deref()).unwrap_or_default());
         }
         if steps == 0 {
             self.unsent(first);

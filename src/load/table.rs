@@ -1,6 +1,6 @@
 //! The plan as a worker uses it: names by number, templates compiled, headers built.
 //!
-//! Impure in one place only: [`Table::new`] reads the secrets of request headers. Nothing changes after that; the hot thread and
+//! Impure in one place only: [`Table::new`] reads the secrets of request headers and the data files. Nothing changes after that; the hot thread and
 //! the sender thread share it. Invariant: numbers of workloads, operations, steps and phases are places in the plan's lists.
 
 use std::sync::Arc;
@@ -12,15 +12,16 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 use thiserror::Error;
 
+use super::data::{DataError, DataSet, DataTable};
 use super::draw::Arrivals;
-use super::template::{Context, Template, TemplateError};
+use super::template::{Context, FillError, Template, TemplateError};
 use crate::mcp::auth::Credentials;
 use crate::mcp::header;
 use crate::mcp::message::{Expected, RequestKind};
 use crate::model::Offset;
 use crate::model::protocol::Era;
 use crate::plan::{
-    self, AuthPlan, CancelPlan, Counted, Expectation, Method, Pages, Plan, Promise, Secret,
+    self, AuthPlan, CancelPlan, Counted, Expectation, Method, Plan, Promise, Reference, Secret,
 };
 
 /// The plan as one worker uses it.
@@ -53,6 +54,8 @@ pub(crate) struct Workload {
     bearers: Vec<HeaderValue>,
     /// What its clients get tokens with.
     pub(crate) credentials: Option<Credentials>,
+    /// The rows of its data files.
+    pub(crate) data: DataSet,
     /// The bound of a request that keeps sessions: the longest of its operations' timeouts.
     pub(crate) upkeep_timeout: Duration,
 }
@@ -145,16 +148,35 @@ pub enum TableError {
     /// A secret is not there.
     #[error("the secret of header {0:?} cannot be read")]
     Secret(String),
+    /// A data file is not there.
+    #[error("the data file {path} cannot be read")]
+    DataFile {
+        /// The file.
+        path: String,
+        /// What the file system says.
+        source: std::io::Error,
+    },
+    /// A data file is none.
+    #[error("the data file {path} is no table")]
+    Data {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: DataError,
+    },
 }
 
 impl Step {
     /// Fills in the request; equal generators make equal requests.
+    ///
+    /// # Errors
+    /// If it needs what no earlier step kept.
     pub(crate) fn fill(
         &self,
         era: Era,
-        context: &Context,
+        context: &Context<'_>,
         generator: &mut rand_chacha::ChaCha8Rng,
-    ) -> Filled {
+    ) -> Result<Filled, FillError> {
         // The expectations take the same draws as the arguments.
         let again = self
             .expect
@@ -162,18 +184,18 @@ impl Step {
             .any(Expectable::draws)
             .then(|| generator.clone());
         let mut members = String::new();
-        self.members.fill(context, generator, &mut members);
+        self.members.fill(context, generator, &mut members)?;
         let expected = self.expect.iter().map(|expectable| {
             let mut generator = again.clone().unwrap_or_else(|| generator.clone());
             expectable.fill(context, &mut generator)
         });
-        Filled {
-            expected: expected.collect(),
+        Ok(Filled {
+            expected: expected.collect::<Result<_, FillError>>()?,
             kind: kind(self.method, era),
             target: self.target.clone(),
             members,
             progress: self.progress,
-        }
+        })
     }
 
     /// Whether the result is needed as it came.
@@ -194,8 +216,8 @@ impl Step {
         found.collect()
     }
 
-    fn new(step: &plan::StepPlan) -> Result<Self, TemplateError> {
-        let expect = step.expect.iter().map(Expectable::new);
+    fn new(step: &plan::StepPlan, data: &[plan::DataPlan]) -> Result<Self, TemplateError> {
+        let expect = step.expect.iter().map(|one| Expectable::new(one, data));
         let keep = step
             .keep
             .iter()
@@ -203,7 +225,7 @@ impl Step {
         Ok(Self {
             method: step.method,
             think: step.think,
-            members: members(step)?,
+            members: members(step, data)?,
             expect: expect.collect::<Result<_, _>>()?,
             // A name that the modern era mirrors is that of what is called, got or read.
             mirrored: matches!(
@@ -212,10 +234,7 @@ impl Step {
             )
             .then(|| header::mirrored(&step.target)),
             target: step.target.clone(),
-            pages: match step.pages {
-                Pages::First => 1,
-                Pages::UpTo(most) => most.max(1),
-            },
+            pages: step.pages.most(),
             progress: step.progress,
             keep: keep.collect::<Result<_, TemplateError>>()?,
         })
@@ -223,11 +242,11 @@ impl Step {
 }
 
 /// The members of the parameters of a step, templates compiled.
-fn members(step: &plan::StepPlan) -> Result<Template, TemplateError> {
+fn members(step: &plan::StepPlan, data: &[plan::DataPlan]) -> Result<Template, TemplateError> {
     let target = Value::from(step.target.as_str());
     let arguments = || match &step.arguments {
-        Value::Null => Template::json(&serde_json::json!({})),
-        value => Template::json(value),
+        Value::Null => Template::json(&serde_json::json!({}), data),
+        value => Template::json(value, data),
     };
     match step.method {
         Method::ToolsCall | Method::PromptsGet => {
@@ -237,10 +256,13 @@ fn members(step: &plan::StepPlan) -> Result<Template, TemplateError> {
             Ok(Template::default().wrapped(&format!(r#""uri":{target}"#), ""))
         }
         Method::Complete => {
-            let reference = if step.target.contains("://") {
-                serde_json::json!({"type": "ref/resource", "uri": target})
-            } else {
-                serde_json::json!({"type": "ref/prompt", "name": target})
+            let reference = match step.reference {
+                Some(Reference::Resource) => {
+                    serde_json::json!({"type": "ref/resource", "uri": target})
+                }
+                Some(Reference::Prompt) | None => {
+                    serde_json::json!({"type": "ref/prompt", "name": target})
+                }
             };
             Ok(arguments()?.wrapped(&format!(r#""ref":{reference},"argument":"#), ""))
         }
@@ -254,17 +276,20 @@ fn members(step: &plan::StepPlan) -> Result<Template, TemplateError> {
 }
 
 fn json_path(text: &str) -> Result<JsonPath, TemplateError> {
-    JsonPath::parse(text).map_err(|_| TemplateError::Unknown(text.to_owned()))
+    JsonPath::parse(text).map_err(|_| TemplateError::Unknown {
+        text: text.to_owned(),
+        expected: "a JSON path".to_owned(),
+    })
 }
 
 impl Expectable {
-    fn new(expectation: &Expectation) -> Result<Self, TemplateError> {
+    fn new(expectation: &Expectation, data: &[plan::DataPlan]) -> Result<Self, TemplateError> {
         Ok(match expectation {
-            Expectation::TextEquals(text) => Self::Equals(Template::text(text)?),
-            Expectation::TextContains(text) => Self::Contains(Template::text(text)?),
+            Expectation::TextEquals(text) => Self::Equals(Template::text(text, data)?),
+            Expectation::TextContains(text) => Self::Contains(Template::text(text, data)?),
             Expectation::TextLength(length) => Self::Length(*length),
             Expectation::Json { path, equals } => {
-                Self::Json(Arc::new(json_path(path)?), Template::json(equals)?)
+                Self::Json(Arc::new(json_path(path)?), Template::json(equals, data)?)
             }
             Expectation::Schema => Self::Schema,
             Expectation::Status(status) => Self::Status(*status),
@@ -280,24 +305,28 @@ impl Expectable {
         }
     }
 
-    fn fill(&self, context: &Context, generator: &mut rand_chacha::ChaCha8Rng) -> Expected {
+    fn fill(
+        &self,
+        context: &Context<'_>,
+        generator: &mut rand_chacha::ChaCha8Rng,
+    ) -> Result<Expected, FillError> {
         let mut filled = |template: &Template| {
             let mut text = String::new();
-            template.fill(context, generator, &mut text);
-            text
+            template.fill(context, generator, &mut text)?;
+            Ok(text)
         };
-        match self {
-            Self::Equals(template) => Expected::Equals(filled(template)),
-            Self::Contains(template) => Expected::Contains(filled(template)),
+        Ok(match self {
+            Self::Equals(template) => Expected::Equals(filled(template)?),
+            Self::Contains(template) => Expected::Contains(filled(template)?),
             Self::Length(length) => Expected::Length(*length),
             Self::Json(path, template) => {
-                let value = serde_json::from_str(&filled(template)).unwrap_or(Value::Null);
+                let value = serde_json::from_str(&filled(template)?).unwrap_or(Value::Null);
                 Expected::Json(Arc::clone(path), value)
             }
             // The client puts in what it learnt of the tool.
             Self::Schema => Expected::Schema(None),
             Self::Status(status) => Expected::Status(*status),
-        }
+        })
     }
 }
 
@@ -372,7 +401,7 @@ impl Workload {
                 let steps = operation
                     .steps
                     .iter()
-                    .map(Step::new)
+                    .map(|step| Step::new(step, &workload.data))
                     .collect::<Result<_, _>>();
                 Ok(Operation {
                     timeout: operation.timeout,
@@ -395,6 +424,7 @@ impl Workload {
             headers: headers(workload)?,
             bearers: bearers(workload)?,
             credentials: credentials(workload)?,
+            data: data(plan, workload)?,
             upkeep_timeout,
         })
     }
@@ -476,6 +506,19 @@ fn headers(workload: &plan::WorkloadPlan) -> Result<HeaderMap, TableError> {
         headers.insert(key, value);
     }
     Ok(headers)
+}
+
+fn data(plan: &Plan, workload: &plan::WorkloadPlan) -> Result<DataSet, TableError> {
+    let read = |file: &plan::DataPlan| {
+        let path = file.file.clone();
+        let bytes = std::fs::read(&path).map_err(|source| TableError::DataFile {
+            path: path.clone(),
+            source,
+        })?;
+        DataTable::parse(&bytes).map_err(|source| TableError::Data { path, source })
+    };
+    let tables = workload.data.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(DataSet::new(plan.seed, workload, tables))
 }
 
 fn read_secret(secret: &Secret) -> Option<String> {

@@ -1,9 +1,11 @@
 //! Templated arguments: compiled once from the plan, filled in for each operation.
 //!
-//! Pure. Compiled, the arguments are pieces of JSON text with places between them, so filling in is copying bytes. What a place
-//! puts in is hexadecimal digits, decimal digits or a name, and never needs quoting. A string that is one whole template of a
-//! number keeps the number's type: `"{{ random.int(1, 6) }}"` becomes `4`, not `"4"`.
+//! Pure. Compiled, the arguments are pieces of JSON text with places between them, so filling in is copying bytes. What comes
+//! from outside (cells of data files, what was kept of an answer) is quoted as the place needs it. A string that is one whole
+//! template of a number keeps the number's type: `"{{ random.int(1, 6) }}"` becomes `4`, not `"4"`; one that is a whole
+//! `kept.NAME` is whatever was kept. The grammar is in [`Expression`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rand::Rng;
@@ -11,30 +13,43 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::data::Rows;
 use super::draw::below;
+use crate::plan::DataPlan;
 
-/// The most digits that `random.hex` makes.
-const MAX_HEX: u32 = 1 << 20;
+mod expression;
+
+pub use expression::Expression;
 
 /// A place of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// `random.hex(N)`: N hexadecimal digits.
     Hex(u32),
-    /// `random.int(A, B)`: a whole number from A to B.
     Int(i64, i64),
-    /// `counter`: the number of the arrival.
     Counter,
-    /// `client`: the number of the client.
     Client,
-    /// `uid`: a name of the operation that no other of the run has, the same in all of its steps.
+    Session,
     Uid,
+    /// File and column, by place in the plan.
+    Data(usize, usize),
+    Kept(String),
+}
+
+/// How what a place puts in is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// As it is: the template makes a text.
+    Plain,
+    /// Inside a JSON string.
+    Inside,
+    /// As a JSON value of its own.
+    Whole,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Place(Place),
+    Place(Place, Style),
 }
 
 /// A compiled template.
@@ -45,13 +60,19 @@ pub struct Template {
 
 /// What the places that are not drawn put in.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub struct Context<'a> {
     /// The number of the arrival in its workload.
     pub counter: u64,
     /// The client.
     pub client: u32,
+    /// The number of the client's session, from 1; 0 where it has none.
+    pub session: u32,
     /// The name of the operation.
-    pub uid: String,
+    pub uid: &'a str,
+    /// The rows of data files that the arrival takes.
+    pub data: Rows<'a>,
+    /// What earlier steps of the journey kept.
+    pub kept: &'a BTreeMap<String, Value>,
 }
 
 /// What is wrong with a template.
@@ -61,20 +82,42 @@ pub enum TemplateError {
     #[error("{0:?} has a \"{{{{\" that is not closed")]
     Unclosed(String),
     /// There is no such expression.
-    #[error(
-        "{0:?} is no template: expected random.hex(N), random.int(A, B), counter, client or uid"
-    )]
-    Unknown(String),
+    #[error("{text:?} is no template: {expected}")]
+    Unknown {
+        /// What stands there.
+        text: String,
+        /// What may stand there.
+        expected: String,
+    },
+    /// There is no such file or column.
+    #[error("there is no column {column:?} of data {name:?}")]
+    NoColumn {
+        /// The file's name in the scenario.
+        name: String,
+        /// The column.
+        column: String,
+    },
+}
+
+/// Why a template could not be filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FillError {
+    /// The answer of an earlier step did not hold what was to be kept of it.
+    #[error("no earlier answer held what is kept as {0:?}")]
+    NothingKept(String),
+    /// The rows are not those of the plan.
+    #[error("a data file has no such row or column")]
+    NoCell,
 }
 
 impl Template {
-    /// Compiles a JSON value; filled in, it is JSON text.
+    /// Compiles a JSON value; filled in, it is JSON text. `data` are the files of the workload.
     ///
     /// # Errors
     /// If a string in it has a template that is none.
-    pub fn json(value: &Value) -> Result<Self, TemplateError> {
+    pub fn json(value: &Value, data: &[DataPlan]) -> Result<Self, TemplateError> {
         let mut template = Self::default();
-        template.add_json(value)?;
+        template.add_json(value, data)?;
         Ok(template)
     }
 
@@ -82,12 +125,12 @@ impl Template {
     ///
     /// # Errors
     /// If it has a template that is none.
-    pub fn text(text: &str) -> Result<Self, TemplateError> {
+    pub fn text(text: &str, data: &[DataPlan]) -> Result<Self, TemplateError> {
         let mut template = Self::default();
-        for piece in cut(text)? {
-            match piece {
-                Piece::Text(text) => template.push(&text),
-                place @ Piece::Place(_) => template.pieces.push(place),
+        for part in cut(text, data)? {
+            match part {
+                Part::Text(text) => template.push(text),
+                Part::Place(place) => template.pieces.push(Piece::Place(place, Style::Plain)),
             }
         }
         Ok(template)
@@ -101,7 +144,7 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => whole.push(text),
-                place @ Piece::Place(_) => whole.pieces.push(place.clone()),
+                place @ Piece::Place(..) => whole.pieces.push(place.clone()),
             }
         }
         whole.push(after);
@@ -116,31 +159,22 @@ impl Template {
     }
 
     /// Fills in the places, drawing from `generator` in their order, and appends the result to `out`.
-    pub fn fill(&self, context: &Context, generator: &mut ChaCha8Rng, out: &mut String) {
+    ///
+    /// # Errors
+    /// If something that was to be kept is not there; `out` then holds a part.
+    pub fn fill(
+        &self,
+        context: &Context<'_>,
+        generator: &mut ChaCha8Rng,
+        out: &mut String,
+    ) -> Result<(), FillError> {
         for piece in &self.pieces {
-            // Writing to a String cannot fail.
-            let _ = match piece {
-                Piece::Text(text) => {
-                    out.push_str(text);
-                    Ok(())
-                }
-                Piece::Place(Place::Hex(digits)) => {
-                    hex(*digits, generator, out);
-                    Ok(())
-                }
-                Piece::Place(Place::Int(low, high)) => {
-                    let span = u64::try_from(i128::from(*high) - i128::from(*low) + 1);
-                    let drawn = below(generator, span.unwrap_or(u64::MAX));
-                    write!(out, "{}", i128::from(*low) + i128::from(drawn))
-                }
-                Piece::Place(Place::Counter) => write!(out, "{}", context.counter),
-                Piece::Place(Place::Client) => write!(out, "{}", context.client),
-                Piece::Place(Place::Uid) => {
-                    out.push_str(&context.uid);
-                    Ok(())
-                }
-            };
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Place(place, style) => place.fill(*style, context, generator, out)?,
+            }
         }
+        Ok(())
     }
 
     /// Appends text to the last piece, so that constant parts stay whole.
@@ -152,16 +186,16 @@ impl Template {
         }
     }
 
-    fn add_json(&mut self, value: &Value) -> Result<(), TemplateError> {
+    fn add_json(&mut self, value: &Value, data: &[DataPlan]) -> Result<(), TemplateError> {
         match value {
-            Value::String(text) => self.add_string(text)?,
+            Value::String(text) => self.add_string(text, data)?,
             Value::Array(items) => {
                 self.push("[");
                 for (place, item) in items.iter().enumerate() {
                     if place > 0 {
                         self.push(",");
                     }
-                    self.add_json(item)?;
+                    self.add_json(item, data)?;
                 }
                 self.push("]");
             }
@@ -173,7 +207,7 @@ impl Template {
                     }
                     self.push(&Value::from(key.as_str()).to_string());
                     self.push(":");
-                    self.add_json(item)?;
+                    self.add_json(item, data)?;
                 }
                 self.push("}");
             }
@@ -182,26 +216,90 @@ impl Template {
         Ok(())
     }
 
-    fn add_string(&mut self, text: &str) -> Result<(), TemplateError> {
-        let pieces = cut(text)?;
-        if let [Piece::Place(place @ (Place::Int(..) | Place::Counter | Place::Client))] =
-            pieces.as_slice()
+    fn add_string(&mut self, text: &str, data: &[DataPlan]) -> Result<(), TemplateError> {
+        let mut parts = cut(text, data)?;
+        if let [Part::Place(place)] = parts.as_slice()
+            && place.is_a_value()
         {
-            self.pieces.push(Piece::Place(place.clone()));
+            let place = place.clone();
+            self.pieces.push(Piece::Place(place, Style::Whole));
             return Ok(());
         }
         self.push("\"");
-        for piece in pieces {
-            match piece {
-                Piece::Text(text) => {
+        for part in parts.drain(..) {
+            match part {
+                Part::Text(text) => {
                     let quoted = Value::from(text).to_string();
                     self.push(inner(&quoted));
                 }
-                place @ Piece::Place(_) => self.pieces.push(place),
+                Part::Place(place) => self.pieces.push(Piece::Place(place, Style::Inside)),
             }
         }
         self.push("\"");
         Ok(())
+    }
+}
+
+impl Place {
+    /// Whether it has a JSON type of its own, which it keeps where it stands alone.
+    const fn is_a_value(&self) -> bool {
+        match self {
+            Self::Int(..) | Self::Counter | Self::Client | Self::Session | Self::Kept(_) => true,
+            Self::Hex(_) | Self::Uid | Self::Data(..) => false,
+        }
+    }
+
+    fn fill(
+        &self,
+        style: Style,
+        context: &Context<'_>,
+        generator: &mut ChaCha8Rng,
+        out: &mut String,
+    ) -> Result<(), FillError> {
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Self::Hex(digits) => {
+                hex(*digits, generator, out);
+                Ok(())
+            }
+            Self::Int(low, high) => {
+                let span = u64::try_from(i128::from(*high) - i128::from(*low) + 1);
+                let drawn = below(generator, span.unwrap_or(u64::MAX));
+                write!(out, "{}", i128::from(*low) + i128::from(drawn))
+            }
+            Self::Counter => write!(out, "{}", context.counter),
+            Self::Client => write!(out, "{}", context.client),
+            Self::Session => write!(out, "{}", context.session),
+            Self::Uid => {
+                out.push_str(context.uid);
+                Ok(())
+            }
+            Self::Data(table, column) => {
+                let cell = context.data.cell(*table, *column);
+                put(style, cell.ok_or(FillError::NoCell)?, out);
+                Ok(())
+            }
+            Self::Kept(name) => {
+                let kept = context.kept.get(name);
+                let kept = kept.ok_or_else(|| FillError::NothingKept(name.clone()))?;
+                match (kept, style) {
+                    (Value::String(text), Style::Plain | Style::Inside) => put(style, text, out),
+                    (value, Style::Whole) => out.push_str(&value.to_string()),
+                    (value, _) => put(style, &value.to_string(), out),
+                }
+                Ok(())
+            }
+        };
+        Ok(())
+    }
+}
+
+/// Appends a text, quoted as its place needs it.
+fn put(style: Style, text: &str, out: &mut String) {
+    match style {
+        Style::Plain => out.push_str(text),
+        Style::Inside => out.push_str(inner(&Value::from(text).to_string())),
+        Style::Whole => out.push_str(&Value::from(text).to_string()),
     }
 }
 
@@ -223,116 +321,56 @@ fn hex(digits: u32, generator: &mut ChaCha8Rng, out: &mut String) {
     }
 }
 
+/// A part of a text that is cut at its templates.
+enum Part<'a> {
+    Text(&'a str),
+    Place(Place),
+}
+
 /// Cuts a text at its templates.
-fn cut(text: &str) -> Result<Vec<Piece>, TemplateError> {
-    let mut pieces = Vec::new();
+fn cut<'a>(text: &'a str, data: &[DataPlan]) -> Result<Vec<Part<'a>>, TemplateError> {
+    let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let (inside, behind) = after
             .split_once("}}")
             .ok_or_else(|| TemplateError::Unclosed(text.to_owned()))?;
         if !before.is_empty() {
-            pieces.push(Piece::Text(before.to_owned()));
+            parts.push(Part::Text(before));
         }
-        let inside = inside.trim();
-        let place = place(inside).ok_or_else(|| TemplateError::Unknown(inside.to_owned()))?;
-        pieces.push(Piece::Place(place));
+        parts.push(Part::Place(place(inside.trim(), data)?));
         rest = behind;
     }
     if !rest.is_empty() {
-        pieces.push(Piece::Text(rest.to_owned()));
+        parts.push(Part::Text(rest));
     }
-    Ok(pieces)
+    Ok(parts)
 }
 
-fn place(text: &str) -> Option<Place> {
-    let call = |name: &str| {
-        text.strip_prefix(name)?
-            .trim()
-            .strip_prefix('(')?
-            .strip_suffix(')')
-    };
-    match text {
-        "counter" => return Some(Place::Counter),
-        "client" => return Some(Place::Client),
-        "uid" => return Some(Place::Uid),
-        _ => {}
-    }
-    if let Some(digits) = call("random.hex") {
-        let digits = digits.trim().parse().ok()?;
-        return (digits <= MAX_HEX).then_some(Place::Hex(digits));
-    }
-    let (low, high) = call("random.int")?.split_once(',')?;
-    let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
-    (low <= high).then_some(Place::Int(low, high))
+fn place(text: &str, data: &[DataPlan]) -> Result<Place, TemplateError> {
+    let expression = Expression::parse(text).map_err(|expected| TemplateError::Unknown {
+        text: text.to_owned(),
+        expected,
+    })?;
+    Ok(match expression {
+        Expression::Hex(digits) => Place::Hex(digits),
+        Expression::Int(low, high) => Place::Int(low, high),
+        Expression::Counter => Place::Counter,
+        Expression::Client => Place::Client,
+        Expression::Session => Place::Session,
+        Expression::Uid => Place::Uid,
+        Expression::Kept(name) => Place::Kept(name),
+        Expression::Data { name, column } => {
+            let mut files = data.iter().enumerate();
+            let found = files.find(|(_, file)| file.name == name);
+            let found = found.and_then(|(table, file)| {
+                let column = file.columns.iter().position(|known| *known == column)?;
+                Some(Place::Data(table, column))
+            });
+            found.ok_or(TemplateError::NoColumn { name, column })?
+        }
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-    use crate::model::Seed;
-    use crate::model::seed::Purpose;
-
-    fn filled(template: &Template) -> String {
-        let context = Context {
-            counter: 12,
-            client: 3,
-            uid: "main-12".to_owned(),
-        };
-        let mut out = String::new();
-        let mut generator = Seed(1).stream(Purpose::Arrival, 0, 0);
-        template.fill(&context, &mut generator, &mut out);
-        out
-    }
-
-    #[test]
-    fn places_are_filled_in_and_numbers_keep_their_type() {
-        let value = json!({
-            "n": "{{ counter }}", "who": "client {{client}}!", "id": "{{ uid }}", "hex": "{{ random.hex(20) }}",
-            "int": "{{ random.int(-3, -3) }}", "list": [1, null, true, "plain \"quoted\""]
-        });
-        let text = filled(&Template::json(&value).unwrap());
-        let read: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(read["n"], 12);
-        assert_eq!(read["who"], "client 3!");
-        assert_eq!(read["id"], "main-12");
-        assert_eq!(read["hex"].as_str().unwrap().len(), 20);
-        assert_eq!(read["int"], -3);
-        assert_eq!(read["list"], value["list"]);
-    }
-
-    #[test]
-    fn the_same_draws_make_the_same_text() {
-        let arguments = Template::json(&json!({"text": "{{ random.hex(64) }}"})).unwrap();
-        let expected = Template::text("{{ random.hex(64) }}").unwrap();
-        assert_eq!(
-            filled(&arguments),
-            format!("{{\"text\":\"{}\"}}", filled(&expected))
-        );
-    }
-
-    #[test]
-    fn what_is_no_template_is_refused() {
-        for text in [
-            "{{ nope }}",
-            "{{ random.hex(x) }}",
-            "{{ random.int(5, 1) }}",
-            "{{ counter",
-            "{{ random.hex(99999999) }}",
-        ] {
-            assert!(Template::text(text).is_err(), "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn text_without_templates_is_the_json_that_it_was(text in "[^{]*") {
-            let template = Template::json(&json!([&text])).unwrap();
-            prop_assert!(template.is_constant());
-            prop_assert_eq!(serde_json::from_str::<Value>(&filled(&template)).unwrap(), json!([text]));
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! Files and sockets that each process of a run needs, against what it may have.
 //!
-//! Pure. An upper bound from the plan alone: a client holds a connection for its calls and, in the legacy era, one more for its
-//! stream; a balancer holds a second one to a server for each.
+//! Pure. An upper bound from the plan alone: a client holds a connection for its calls (or a part in a pool) and one more for its
+//! stream, for resumption and for cancelling. A balancer holds a second one to
+//! a server for each.
 
+use crate::model::Share;
 use crate::model::protocol::Era;
-use crate::plan::{EndpointPlan, Plan};
+use crate::plan::{Dialect, EndpointPlan, Plan, Sharing, Transport, WorkloadPlan};
 
 /// Files that any process has open by itself: standard streams, logs, the event loop, listeners.
 const OWN: u64 = 64;
@@ -24,18 +26,12 @@ pub struct Need {
 
 /// What each kind of process needs; `host` is the limit of a process of this machine.
 pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
+    let workers = u64::from(plan.workers.max(1));
     let connections: u64 = plan
         .workloads
         .iter()
-        .map(|workload| {
-            let legacy = workload
-                .protocols
-                .iter()
-                .any(|(version, weight)| *weight > 0 && version.first().era() == Era::Legacy);
-            u64::from(workload.clients) * if legacy { 2 } else { 1 }
-        })
+        .map(|workload| connections(workload, workers))
         .sum();
-    let workers = u64::from(plan.workers.max(1));
     let slots = plan.fleet.slots().count() as u64;
     let mut needs = vec![
         Need {
@@ -82,6 +78,26 @@ pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
         });
     }
     needs
+}
+
+/// The connections that the clients of a workload hold at most, all together.
+fn connections(workload: &WorkloadPlan, workers: u64) -> u64 {
+    let clients = u64::from(workload.clients);
+    // `auto` may end in the legacy era.
+    let legacy = workload.protocols.iter().any(|(dialect, weight)| {
+        *weight > 0 && (*dialect == Dialect::Auto || dialect.first().era() == Era::Legacy)
+    });
+    let calls = match workload.connections.sharing {
+        Sharing::PerClient => clients,
+        Sharing::Pool(size) => clients.min(u64::from(size) * workers),
+    };
+    let one_stream = workload.transport == Transport::Websocket;
+    let beside = if (legacy || workload.listen > Share::ZERO) && !one_stream {
+        clients
+    } else {
+        0
+    };
+    calls + beside
 }
 
 fn count(noun: &str, count: u64) -> String {

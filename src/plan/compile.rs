@@ -9,16 +9,21 @@ use crate::catalog::Catalog;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Seed;
 use crate::plan::{Plan, SteadyPlan, budget};
-use crate::scenario::{Loaded, Scenario, Spans};
+use crate::scenario::{Inputs, Loaded, Scenario, Spans};
 
+mod auth;
 mod checks;
 mod command;
+mod connections;
+mod data;
 mod decidable;
+mod expectations;
 mod faults;
 mod fleet;
 mod objectives;
 mod operations;
 mod phases;
+mod recovery;
 mod roles;
 mod templates;
 mod workloads;
@@ -40,6 +45,7 @@ pub struct Host {
 struct Context<'a> {
     scenario: &'a Scenario,
     spans: &'a Spans,
+    inputs: &'a Inputs,
     catalog: &'a Catalog,
     host: &'a Host,
     origins: BTreeMap<String, String>,
@@ -107,6 +113,7 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     let mut context = Context {
         scenario,
         spans: &loaded.spans,
+        inputs: &loaded.inputs,
         catalog,
         host,
         origins: loaded.spans.origins().clone(),

@@ -51,8 +51,11 @@ pub struct StepPlan {
     pub name: String,
     /// The MCP method.
     pub method: Method,
-    /// Tool name, prompt name or resource URI; empty for methods without.
+    /// Tool name, prompt name, resource URI or (to be completed) URI template; empty for methods without.
     pub target: String,
+    /// What the target of `completion/complete` is; `None` for other methods.
+    #[serde(default)]
+    pub reference: Option<Reference>,
     /// Tool or prompt arguments; strings may hold templates (`load::template`). For `completion/complete` the argument that is
     /// completed, as `name` and `value`.
     pub arguments: Value,
@@ -76,6 +79,7 @@ impl StepPlan {
             name: name.to_owned(),
             method,
             target: String::new(),
+            reference: None,
             arguments: Value::Object(serde_json::Map::new()),
             expect: Vec::new(),
             pages: Pages::First,
@@ -84,6 +88,17 @@ impl StepPlan {
             think: None,
         }
     }
+}
+
+/// What the target of `completion/complete` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reference {
+    /// The name of a prompt.
+    #[serde(rename = "ref/prompt")]
+    Prompt,
+    /// The URI template of a resource.
+    #[serde(rename = "ref/resource")]
+    Resource,
 }
 
 /// How many pages of a list are asked for.
@@ -95,6 +110,16 @@ pub enum Pages {
     First,
     /// Up to so many, by the cursors of the answers; each is a Call.
     UpTo(u32),
+}
+
+impl Pages {
+    /// How many are asked for at most, at least 1.
+    pub const fn most(self) -> u32 {
+        match self {
+            Self::First | Self::UpTo(0) => 1,
+            Self::UpTo(count) => count,
+        }
+    }
 }
 
 /// The methods that an operation can call.
@@ -130,7 +155,7 @@ pub enum Method {
     /// `resources/unsubscribe`; legacy era only.
     #[serde(rename = "resources/unsubscribe")]
     ResourcesUnsubscribe,
-    /// `completion/complete` for a prompt, or for a resource template where the target has a scheme.
+    /// `completion/complete`: for a prompt or for a resource template, as the step's `reference` says.
     #[serde(rename = "completion/complete")]
     Complete,
     /// `server/discover`; modern era only (a legacy client sends `ping` in its place).
@@ -154,6 +179,22 @@ impl Method {
         Self::Complete,
         Self::Discover,
     ];
+
+    /// Whether its answers come in pages.
+    pub const fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::ToolsList | Self::ResourcesList | Self::ResourceTemplatesList | Self::PromptsList
+        )
+    }
+
+    /// Whether its answers hold texts.
+    pub const fn has_text(self) -> bool {
+        matches!(
+            self,
+            Self::ToolsCall | Self::ResourcesRead | Self::PromptsGet
+        )
+    }
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {

@@ -5,13 +5,15 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::load::{Model, profiles::PROFILES};
+use crate::load::profiles::PROFILES;
 use crate::model::time::humane;
 use crate::model::{Offset, SlotId};
 use crate::plan::compile::{intended, promised_share, samples_needed};
 use crate::plan::timeline::widest;
 use crate::plan::{EndpointPlan, Plan, Promise, budget};
 use crate::registry::{Family, Spec, build};
+
+mod clients;
 
 /// The width of the time line, characters.
 const WIDTH: usize = 60;
@@ -40,7 +42,7 @@ pub fn preview(plan: &Plan, open_files: u64) -> String {
         humane(plan.end().since(Offset::ZERO) + AROUND),
     );
     fleet(&mut text, plan);
-    workloads(&mut text, plan);
+    clients::workloads(&mut text, plan);
     time_line(&mut text, plan);
     objectives(&mut text, plan);
     checks(&mut text, plan);
@@ -74,7 +76,14 @@ fn fleet(text: &mut String, plan: &Plan) {
     }
     let _ = match &plan.fleet.endpoint {
         EndpointPlan::Role { role, path } => writeln!(text, "  clients go to {role} at {path}"),
-        EndpointPlan::Urls(urls) => writeln!(text, "  clients go to {}", urls.join(", ")),
+        EndpointPlan::Urls(urls) => {
+            let trust = match (&plan.fleet.tls.ca, plan.fleet.tls.insecure) {
+                (Some(_), _) => ", whose certificates are checked with a file of authorities",
+                (None, true) => ", whose certificates are not checked",
+                (None, false) => "",
+            };
+            writeln!(text, "  clients go to {}{trust}", urls.join(", "))
+        }
     };
     text.push('\n');
 }
@@ -82,61 +91,6 @@ fn fleet(text: &mut String, plan: &Plan) {
 fn describe(spec: &Spec) -> String {
     build(PROFILES, Family::Profile, spec)
         .map_or_else(|_| spec.kind.clone(), |profile| profile.describe())
-}
-
-fn workloads(text: &mut String, plan: &Plan) {
-    for workload in &plan.workloads {
-        let versions: Vec<String> = workload
-            .protocols
-            .iter()
-            .filter(|(_, weight)| *weight > 0)
-            .map(|(version, weight)| {
-                if workload.protocols.len() > 1 {
-                    format!("{version} x{weight}")
-                } else {
-                    version.to_string()
-                }
-            })
-            .collect();
-        let profiles = plan.phases.iter().filter_map(|phase| {
-            build(PROFILES, Family::Profile, phase.loads.get(&workload.name)?).ok()
-        });
-        let mut peak: f64 = 0.0;
-        let mut closed = false;
-        for profile in profiles {
-            closed |= matches!(profile.model(), Model::Closed { .. });
-            peak = peak.max(profile.peak().unwrap_or(0.0));
-        }
-        let load = if closed {
-            "closed model".to_owned()
-        } else {
-            format!("peak rate {peak}/s")
-        };
-        let _ = writeln!(
-            text,
-            "workload {}: {}, {load}, {}, recovery {}",
-            workload.name,
-            plural(u64::from(workload.clients), "client"),
-            versions.join(" + "),
-            workload.recovery.name,
-        );
-        for operation in workload.operations.iter().filter(|one| one.weight > 0) {
-            let steps: Vec<&str> = operation
-                .steps
-                .iter()
-                .map(|step| step.method.name())
-                .collect();
-            let _ = writeln!(
-                text,
-                "  {:<12} weight {}, timeout {}: {}",
-                operation.name,
-                operation.weight,
-                humantime::format_duration(operation.timeout),
-                steps.join(", "),
-            );
-        }
-    }
-    text.push('\n');
 }
 
 fn time_line(text: &mut String, plan: &Plan) {

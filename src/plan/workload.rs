@@ -269,7 +269,7 @@ pub struct CredentialsPlan {
 pub struct DataPlan {
     /// The name in templates.
     pub name: String,
-    /// The CSV file.
+    /// The CSV file, in the run directory ([`Plan::located`](super::Plan::located)).
     pub file: String,
     /// Its columns.
     pub columns: Vec<String>,

@@ -69,6 +69,7 @@ fn below(catalog: &Catalog, ty: &Ty, path: &str, found: &mut Vec<Key>) {
         | Ty::Share
         | Ty::Bytes
         | Ty::OneOf(_)
+        | Ty::Words { .. }
         | Ty::Secret
         | Ty::Any => {}
     }

@@ -91,7 +91,7 @@ fn of_type(catalog: &Catalog, ty: &Ty) -> Value {
         Ty::Rate => or_template(&reference("rate")),
         Ty::Share => or_template(&reference("share")),
         Ty::Bytes => or_template(&reference("bytes")),
-        Ty::OneOf(words) => or_template(&json!({ "enum": words })),
+        Ty::OneOf(words) | Ty::Words { now: words, .. } => or_template(&json!({ "enum": words })),
         Ty::List(inner) => json!({ "type": "array", "items": of_type(catalog, inner) }),
         Ty::Map(inner) => {
             json!({ "type": "object", "additionalProperties": of_type(catalog, inner) })

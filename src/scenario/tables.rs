@@ -5,11 +5,14 @@
 
 use crate::registry::{Acts, Family, Field, Need, Ty};
 
+mod auth;
 mod check;
+mod connection;
 mod fault;
 mod fleet;
 mod operation;
 mod phase;
+mod recovery;
 mod role;
 mod slo;
 mod top;

@@ -6,12 +6,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use crate::model::quantity::{duration_text, optional_duration_text};
+use crate::model::quantity::duration_text;
 use crate::model::{Rate, Share};
 use crate::plan::{Counted, RestartPolicy, Secret};
 use crate::registry::Spec;
+
+mod workload;
+
+pub use workload::{
+    Auth, Bearers, Connections, Data, Expect, Operation, PageCount, Protocol, Recovery,
+    RecoverySettings, Retry, Workload,
+};
 
 /// A scenario.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,6 +56,8 @@ pub struct Endpoint {
     pub path: Option<String>,
     pub url: Option<String>,
     pub urls: Option<Vec<String>>,
+    pub ca: Option<String>,
+    pub insecure: Option<bool>,
 }
 
 /// `[fleet.role.NAME]`.
@@ -131,75 +139,6 @@ pub struct Restart {
 pub struct Limits {
     pub open_files: Option<u64>,
     pub memory: Option<u64>,
-}
-
-/// `[[workload]]`.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "each field is described in `tables::workload`")]
-pub struct Workload {
-    pub name: Option<String>,
-    pub clients: Option<u32>,
-    pub protocol: Protocol,
-    pub transport: String,
-    pub recovery: String,
-    pub cold: Share,
-    pub goodbye: bool,
-    #[serde(with = "duration_text")]
-    pub max_lag: Duration,
-    pub headers: BTreeMap<String, TextOrSecret>,
-    pub auth: Option<Auth>,
-    pub operation: Option<Vec<Operation>>,
-}
-
-/// `protocol` of a workload.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Protocol {
-    /// One version.
-    One(String),
-    /// Versions with their weights.
-    Mix(Map<String, Value>),
-}
-
-/// `auth` of a workload.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "each field is described in `tables::workload`")]
-pub struct Auth {
-    pub bearer: Secret,
-}
-
-/// `[[workload.operation]]`.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "each field is described in `tables::operation`"
-)]
-pub struct Operation {
-    pub name: Option<String>,
-    pub tool: Option<String>,
-    pub call: Option<String>,
-    pub uri: Option<String>,
-    pub prompt: Option<String>,
-    pub steps: Option<Vec<String>>,
-    pub arguments: Option<Map<String, Value>>,
-    pub weight: u32,
-    #[serde(with = "duration_text")]
-    pub timeout: Duration,
-    #[serde(default, with = "optional_duration_text")]
-    pub think: Option<Duration>,
-    pub expect: Option<Expect>,
-}
-
-/// `expect` of an operation.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "each field is described in `tables::operation`"
-)]
-pub struct Expect {
-    pub equals: Option<String>,
-    pub contains: Option<String>,
-    pub length: Option<u64>,
 }
 
 /// `[[phase]]`.

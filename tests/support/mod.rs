@@ -18,6 +18,12 @@ pub(crate) const HOST: Host = Host {
     seed: 7,
 };
 
+/// A file that a scenario names: below `fixtures/bad/`.
+pub(crate) fn file(name: &str) -> Result<Vec<u8>, String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bad");
+    std::fs::read(folder.join(name)).map_err(|error| error.kind().to_string())
+}
+
 /// The plan of a scenario, or what is wrong with it.
 pub(crate) fn plan(name: &str, text: &str, overrides: &Overrides<'_>) -> Result<Plan, Diagnostics> {
     compile(&load(name, text, overrides, &CATALOG)?, &CATALOG, &HOST)

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::CallArgs;
 use crate::model::Share;
-use crate::plan::{CancelPlan, Method, OperationPlan, Pages, StepPlan};
+use crate::plan::{CancelPlan, Method, OperationPlan, Pages, Reference, StepPlan};
 
 /// The operations, in order; a list of the tools if nothing is asked.
 pub(super) fn operations(args: &CallArgs) -> Result<Vec<OperationPlan>, String> {
@@ -60,7 +60,11 @@ fn step(words: &[String], args: &CallArgs) -> Result<StepPlan, String> {
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
             Some("uri")
         }
-        Method::Complete => Some("ref"),
+        Method::Complete => Some(if arguments.contains_key("uri") {
+            "uri"
+        } else {
+            "prompt"
+        }),
         _ => None,
     };
     let target = match key {
@@ -72,8 +76,13 @@ fn step(words: &[String], args: &CallArgs) -> Result<StepPlan, String> {
         None => String::new(),
     };
     let is_list = first.ends_with("/list");
+    let reference = (method == Method::Complete).then(|| match key {
+        Some("uri") => Reference::Resource,
+        _ => Reference::Prompt,
+    });
     Ok(StepPlan {
         target,
+        reference,
         arguments: Value::Object(arguments),
         progress: args.progress,
         pages: if is_list && args.pages > 1 {

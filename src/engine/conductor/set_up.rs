@@ -107,7 +107,7 @@ impl Conductor<'_> {
             }
         };
         let assign = |index| Assignment {
-            plan: plan.clone(),
+            plan: plan.clone().located(self.job.directory.path()),
             endpoints: endpoints.clone(),
             source,
             index,

@@ -31,7 +31,7 @@ pub(super) fn compile(context: &mut Context<'_>) -> FleetPlan {
         roles,
         endpoint,
         served_by: written.served_by.clone(),
-        tls: TlsPlan::default(),
+        tls: tls(context),
     };
     if let Some(name) = &plan.served_by {
         if http::HeaderName::try_from(name.as_str()).is_err() {
@@ -51,6 +51,43 @@ pub(super) fn compile(context: &mut Context<'_>) -> FleetPlan {
         context.defaulted("fleet.served_by");
     }
     plan
+}
+
+/// Whom clients trust, where the endpoint is outside; what the run starts itself speaks no TLS.
+fn tls(context: &mut Context<'_>) -> TlsPlan {
+    let written = context.scenario.fleet.endpoint.clone().unwrap_or_default();
+    let insecure = written.insecure.unwrap_or(false);
+    let urls = written.url.iter().chain(written.urls.iter().flatten());
+    let is_plain = urls
+        .clone()
+        .all(|url| !url.starts_with("https://") && !url.starts_with("wss://"));
+    let given = [("ca", written.ca.is_some()), ("insecure", insecure)];
+    for (key, _) in given
+        .iter()
+        .filter(|(_, given)| *given && is_plain && urls.clone().count() > 0)
+    {
+        context.report(
+            &codes::CONFLICT,
+            &format!("fleet.endpoint.{key}"),
+            format!("`{key}` is about TLS, and the endpoint speaks none"),
+            "expected a URL with https:// or wss://",
+            None,
+        );
+    }
+    if written.ca.is_some() && insecure {
+        context.report(
+            &codes::CONFLICT,
+            "fleet.endpoint.insecure",
+            "who takes any certificate needs no authorities",
+            "expected `ca` or `insecure`",
+            None,
+        );
+    }
+    let ca = context.inputs.get("fleet.endpoint.ca");
+    TlsPlan {
+        ca: ca.map(|input| input.path.clone()),
+        insecure,
+    }
 }
 
 fn external_endpoint(context: &mut Context<'_>) -> EndpointPlan {
@@ -104,19 +141,12 @@ fn check_url(context: &mut Context<'_>, url: &str, path: &str) {
     let scheme = parsed.as_ref().and_then(http::Uri::scheme_str);
     let host = parsed.as_ref().and_then(http::Uri::host).unwrap_or("");
     match scheme {
-        Some("https") => context.report(
-            &codes::NOT_YET,
-            path,
-            "load over TLS does not act yet",
-            "not yet: expected http://",
-            None,
-        ),
-        Some("http") if !host.is_empty() => {}
+        Some("http" | "https" | "ws" | "wss") if !host.is_empty() => {}
         _ => context.report(
             &codes::BAD_VALUE,
             path,
             "this is no URL of an endpoint",
-            "expected http://HOST:PORT/PATH",
+            "expected http://HOST:PORT/PATH, or https, ws or wss",
             None,
         ),
     }
@@ -128,6 +158,8 @@ fn refuse_keys(context: &mut Context<'_>, written: &Endpoint, keys: &[&str]) {
         ("path", written.path.is_some()),
         ("url", written.url.is_some()),
         ("urls", written.urls.is_some()),
+        ("ca", written.ca.is_some()),
+        ("insecure", written.insecure.is_some()),
     ];
     let driver = context.scenario.fleet.driver.kind.clone();
     for (key, _) in given
@@ -151,7 +183,7 @@ fn refuse_keys(context: &mut Context<'_>, written: &Endpoint, keys: &[&str]) {
 
 fn role_endpoint(context: &mut Context<'_>, roles: &[RolePlan]) -> EndpointPlan {
     let written = context.scenario.fleet.endpoint.clone().unwrap_or_default();
-    refuse_keys(context, &written, &["url", "urls"]);
+    refuse_keys(context, &written, &["url", "urls", "ca", "insecure"]);
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
     let path = written.path.unwrap_or_else(|| "/mcp".to_owned());
     if !path.starts_with('/') || path.contains(char::is_whitespace) {

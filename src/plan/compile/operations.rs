@@ -1,16 +1,18 @@
-//! Operations: methods, arguments, journeys, and what a right answer holds.
+//! Operations: plain ones and journeys. What one step is stands in `step`, what a right answer holds in `expectations`.
 //!
 //! Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{Context, command, templates};
 use crate::diag::{codes, suggest};
-use crate::plan::{Expectation, FleetPlan, Method, OperationPlan, StepPlan};
+use crate::plan::{DataPlan, Expectation, FleetPlan, Method, OperationPlan, StepPlan};
 use crate::scenario::written::{Operation, Workload};
+
+mod step;
 
 /// The longest journey, in steps.
 const LONGEST_JOURNEY: usize = 1000;
@@ -20,6 +22,7 @@ pub(super) fn compile(
     workload: &Workload,
     path: &str,
     fleet: &FleetPlan,
+    data: &[DataPlan],
 ) -> Vec<OperationPlan> {
     let ours = command::is_reference_fleet(fleet);
     let Some(written) = workload.operation.as_ref().filter(|list| !list.is_empty()) else {
@@ -36,7 +39,8 @@ pub(super) fn compile(
     for (number, (one, (name, _))) in written.iter().zip(&names).enumerate() {
         if one.steps.is_none() {
             let path = format!("{path}.operation[{number}]");
-            if let Some(step) = step(context, one, name, &path, ours) {
+            if let Some(step) = step::compile(context, one, name, &path, data, ours) {
+                check_alone(context, one, &step, &path);
                 steps.insert(name, step);
             }
         }
@@ -45,7 +49,7 @@ pub(super) fn compile(
     for (number, (one, (name, _))) in written.iter().zip(&names).enumerate() {
         let path = format!("{path}.operation[{number}]");
         let own = match &one.steps {
-            Some(list) => journey(context, one, list, &steps, &names, &path),
+            Some(list) => journey(context, one, list, &steps, written, &names, &path),
             None => steps.get(name.as_str()).cloned().into_iter().collect(),
         };
         plans.push(OperationPlan {
@@ -53,7 +57,7 @@ pub(super) fn compile(
             weight: one.weight,
             timeout: one.timeout,
             steps: own,
-            cancel: None,
+            cancel: one.cancel,
         });
     }
     if plans.iter().all(|plan| plan.weight == 0) {
@@ -111,23 +115,73 @@ fn name_of(one: &Operation) -> String {
     one.name.clone().unwrap_or(fallback)
 }
 
+/// Reports an operation that is done by itself and takes something from an answer to another.
+fn check_alone(context: &mut Context<'_>, one: &Operation, step: &StepPlan, path: &str) {
+    let kept = templates::kept(step);
+    if let (Some(name), true) = (kept.first(), one.weight > 0) {
+        let key = if context.spans.given(&format!("{path}.arguments")) {
+            "arguments"
+        } else {
+            "expect"
+        };
+        context.report_key(
+            &codes::BAD_TEMPLATE,
+            &format!("{path}.{key}"),
+            format!("`kept.{name}` is of an earlier step, and the operation is done by itself"),
+            "expected it in a step of a journey only",
+            "write `weight = 0` for an operation that is only a step".to_owned(),
+        );
+    }
+}
+
+/// Reports a step that takes what no earlier one has kept.
+fn check_kept(context: &mut Context<'_>, steps: &[(StepPlan, String)]) {
+    let mut known = BTreeSet::new();
+    for (step, path) in steps {
+        for name in templates::kept(step) {
+            if !known.contains(&name) {
+                let hint = suggest(&name, "kept value", known.iter().map(String::as_str))
+                    .filter(|_| !known.is_empty());
+                context.report(
+                    &codes::BAD_TEMPLATE,
+                    path,
+                    format!(
+                        "`{}` takes `kept.{name}`, which no earlier step keeps",
+                        step.name
+                    ),
+                    "expected a step before it with `keep`",
+                    hint,
+                );
+            }
+        }
+        known.extend(step.keep.keys().cloned());
+    }
+}
+
 fn journey(
     context: &mut Context<'_>,
     one: &Operation,
     list: &[String],
     steps: &BTreeMap<&str, StepPlan>,
+    written: &[Operation],
     names: &[(String, String)],
     path: &str,
 ) -> Vec<StepPlan> {
-    let extra = [
-        ("tool", one.tool.is_some()),
-        ("call", one.call.is_some()),
-        ("uri", one.uri.is_some()),
-        ("prompt", one.prompt.is_some()),
-        ("arguments", one.arguments.is_some()),
-        ("expect", one.expect.is_some()),
+    let of_steps = [
+        "tool",
+        "call",
+        "uri",
+        "prompt",
+        "arguments",
+        "pages",
+        "progress",
+        "keep",
+        "expect",
     ];
-    for (key, _) in extra.iter().filter(|(_, given)| *given) {
+    for key in of_steps {
+        if !context.spans.given(&format!("{path}.{key}")) {
+            continue;
+        }
         context.report(
             &codes::CONFLICT,
             &format!("{path}.{key}"),
@@ -150,7 +204,17 @@ fn journey(
     for (number, name) in list.iter().enumerate() {
         let path = format!("{path}.steps[{number}]");
         if let Some(step) = steps.get(name.as_str()) {
-            found.push(step.clone());
+            let cancels = |other: &Operation| other.cancel.is_some() && name_of(other) == *name;
+            if written.iter().any(cancels) {
+                context.report(
+                    &codes::CONFLICT,
+                    &path,
+                    format!("`{name}` has `cancel`, which acts where it is done by itself"),
+                    "expected `cancel` at the journey",
+                    None,
+                );
+            }
+            found.push((step.clone(), path));
         } else if names.iter().any(|(known, _)| known == name) {
             if !context.scenario.workload.is_empty() && is_journey(context, name) {
                 context.report(
@@ -171,6 +235,8 @@ fn journey(
             );
         }
     }
+    check_kept(context, &found);
+    let mut found: Vec<StepPlan> = found.into_iter().map(|(step, _)| step).collect();
     // The think time of the journey stands before its first step.
     if let (Some(first), Some(think)) = (found.first_mut(), one.think) {
         first.think = Some(first.think.unwrap_or_default() + think);
@@ -185,177 +251,4 @@ fn is_journey(context: &Context<'_>, name: &str) -> bool {
         .iter()
         .flat_map(|workload| workload.operation.iter().flatten())
         .any(|one| one.steps.is_some() && name_of(one) == name)
-}
-
-fn step(
-    context: &mut Context<'_>,
-    one: &Operation,
-    name: &str,
-    path: &str,
-    ours: bool,
-) -> Option<StepPlan> {
-    let before = context.wrong.len();
-    let call = one.call.as_deref().unwrap_or("tools/call");
-    let Some(method) = Method::ALL.into_iter().find(|method| method.name() == call) else {
-        context.report(
-            &codes::NOT_YET,
-            &format!("{path}.call"),
-            format!("`{call}` does not act yet"),
-            "not yet",
-            format!(
-                "this version calls: {}",
-                Method::ALL.map(Method::name).join(", ")
-            ),
-        );
-        return None;
-    };
-    let target = target(context, one, method, path);
-    if one.arguments.is_some() && !matches!(method, Method::ToolsCall | Method::PromptsGet) {
-        context.report(
-            &codes::CONFLICT,
-            &format!("{path}.arguments"),
-            format!("`{call}` takes no arguments"),
-            "expected it with a tool or a prompt",
-            None,
-        );
-    }
-    let arguments = Value::Object(one.arguments.clone().unwrap_or_default());
-    check_templates(context, &arguments, &format!("{path}.arguments"));
-    let expect = expectation(context, one, path)
-        .or_else(|| contract(one.tool.as_deref().filter(|_| ours), &arguments));
-    (context.wrong.len() == before).then(|| StepPlan {
-        target,
-        arguments,
-        expect: expect.into_iter().collect(),
-        think: one.think,
-        ..StepPlan::new(name, method)
-    })
-}
-
-/// The tool, resource or prompt; reports those that are missing or belong to another method.
-fn target(context: &mut Context<'_>, one: &Operation, method: Method, path: &str) -> String {
-    let wanted = match method {
-        Method::ToolsCall => Some("tool"),
-        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
-            Some("uri")
-        }
-        Method::PromptsGet | Method::Complete => Some("prompt"),
-        Method::ToolsList
-        | Method::ResourcesList
-        | Method::ResourceTemplatesList
-        | Method::PromptsList
-        | Method::Ping
-        | Method::Discover => None,
-    };
-    let mut target = None;
-    for (key, value) in [
-        ("tool", &one.tool),
-        ("uri", &one.uri),
-        ("prompt", &one.prompt),
-    ] {
-        let Some(value) = value else { continue };
-        if wanted == Some(key) {
-            target = Some(value.clone());
-        } else {
-            context.report(
-                &codes::CONFLICT,
-                &format!("{path}.{key}"),
-                format!("`{}` takes no `{key}`", method.name()),
-                wanted.map_or("expected nothing of the sort".to_owned(), |wanted| {
-                    format!("expected `{wanted}`")
-                }),
-                match key {
-                    "uri" => Some("write `call = \"resources/read\"`".to_owned()),
-                    "prompt" => Some("write `call = \"prompts/get\"`".to_owned()),
-                    _ => None,
-                },
-            );
-        }
-    }
-    if let (Some(wanted), None) = (wanted, &target) {
-        context.report(
-            &codes::MISSING_KEY,
-            path,
-            format!(
-                "an operation that calls `{}` has no `{wanted}`",
-                method.name()
-            ),
-            format!("expected `{wanted}`"),
-            None,
-        );
-    }
-    target.unwrap_or_default()
-}
-
-fn check_templates(context: &mut Context<'_>, value: &Value, path: &str) {
-    match value {
-        Value::String(text) => {
-            for template in templates::templates(text) {
-                if let Err(expected) = templates::argument(template) {
-                    context.report(
-                        &codes::BAD_TEMPLATE,
-                        path,
-                        format!("`{{{{ {} }}}}` means nothing here", template.escape_debug()),
-                        expected,
-                        None,
-                    );
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (number, item) in items.iter().enumerate() {
-                check_templates(context, item, &format!("{path}[{number}]"));
-            }
-        }
-        Value::Object(map) => {
-            for (key, item) in map {
-                check_templates(context, item, &format!("{path}.{key}"));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn expectation(context: &mut Context<'_>, one: &Operation, path: &str) -> Option<Expectation> {
-    let expect = one.expect.as_ref()?;
-    let path = format!("{path}.expect");
-    let all = [
-        expect.equals.clone().map(Expectation::TextEquals),
-        expect.contains.clone().map(Expectation::TextContains),
-        expect.length.map(Expectation::TextLength),
-    ];
-    for text in [&expect.equals, &expect.contains].into_iter().flatten() {
-        check_templates(context, &json!(text), &path);
-    }
-    let mut given: Vec<Expectation> = all.into_iter().flatten().collect();
-    if given.len() != 1 {
-        context.report(
-            &codes::CONFLICT,
-            &path,
-            format!(
-                "the expectation has {} of `equals`, `contains` and `length`",
-                given.len()
-            ),
-            "expected exactly one of them",
-            None,
-        );
-    }
-    given.pop()
-}
-
-/// What the reference server promises of its own tools.
-fn contract(tool: Option<&str>, arguments: &Value) -> Option<Expectation> {
-    let arguments: &Map<String, Value> = arguments.as_object()?;
-    match tool? {
-        "echo" => Some(Expectation::TextEquals(
-            arguments.get("text")?.as_str()?.to_owned(),
-        )),
-        "add" => {
-            let number = |key| arguments.get(key).and_then(Value::as_i64);
-            let sum = number("a")?.checked_add(number("b")?)?;
-            Some(Expectation::TextEquals(sum.to_string()))
-        }
-        "payload" => Some(Expectation::TextLength(arguments.get("bytes")?.as_u64()?)),
-        _ => None,
-    }
 }

@@ -2,8 +2,14 @@
 //!
 //! Pure. Nothing is filled in here: commands are when a slot is started, arguments when an arrival is due.
 
-/// The longest random text that an argument can ask for, bytes.
-const LONGEST_RANDOM: u32 = 65_536;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Context;
+use crate::diag::{codes, suggest};
+use crate::load::template::Expression;
+use crate::plan::{DataPlan, Expectation, StepPlan};
 
 /// The insides of every `{{ … }}` of a text, trimmed. An unclosed one was refused before.
 pub(super) fn templates(text: &str) -> Vec<&str> {
@@ -19,40 +25,93 @@ pub(super) fn templates(text: &str) -> Vec<&str> {
     found
 }
 
-/// Whether the template may stand in an argument.
-///
-/// # Errors
-/// What was expected, if not.
-pub(super) fn argument(template: &str) -> Result<(), String> {
-    if matches!(template, "counter" | "client" | "uid") {
-        return Ok(());
+/// Reports every template below `value` that a worker could not fill in; `data` are the files of the workload.
+pub(super) fn check(context: &mut Context<'_>, value: &Value, path: &str, data: &[DataPlan]) {
+    match value {
+        Value::String(text) => {
+            for template in templates(text) {
+                check_one(context, template, path, data);
+            }
+        }
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                check(context, item, &format!("{path}[{number}]"), data);
+            }
+        }
+        Value::Object(map) => {
+            for (key, item) in map {
+                check(context, item, &format!("{path}.{key}"), data);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-    let inside = |name: &str| {
-        template
-            .strip_prefix(name)
-            .and_then(|rest| rest.trim().strip_prefix('('))
-            .and_then(|rest| rest.strip_suffix(')'))
+}
+
+fn check_one(context: &mut Context<'_>, template: &str, path: &str, data: &[DataPlan]) {
+    let (message, expected, hint) = match Expression::parse(template) {
+        Err(expected) => (
+            format!("`{{{{ {} }}}}` means nothing here", template.escape_debug()),
+            expected,
+            None,
+        ),
+        Ok(Expression::Data { name, column }) => {
+            let Some(file) = data.iter().find(|file| file.name == name) else {
+                let names = data.iter().map(|file| file.name.as_str());
+                let hint = suggest(&name, "data file", names);
+                context.report(
+                    &codes::BAD_TEMPLATE,
+                    path,
+                    format!("the workload has no data file `{}`", name.escape_debug()),
+                    "expected the name of a `[[workload.data]]`",
+                    hint,
+                );
+                return;
+            };
+            if file.columns.contains(&column) {
+                return;
+            }
+            (
+                format!("`{name}` has no column `{}`", column.escape_debug()),
+                "expected one of the names in its first line".to_owned(),
+                suggest(&column, "column", file.columns.iter().map(String::as_str)),
+            )
+        }
+        Ok(_) => return,
     };
-    if let Some(count) = inside("random.hex") {
-        return match count.trim().parse::<u32>() {
-            Ok(count) if (1..=LONGEST_RANDOM).contains(&count) => Ok(()),
-            _ => Err(format!(
-                "expected a number from 1 to {LONGEST_RANDOM} in `random.hex(N)`"
-            )),
-        };
+    context.report(&codes::BAD_TEMPLATE, path, message, expected, hint);
+}
+
+/// What a step takes from answers to earlier steps, by name.
+pub(super) fn kept(step: &StepPlan) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect(&step.arguments, &mut names);
+    for expectation in &step.expect {
+        match expectation {
+            Expectation::TextEquals(text) | Expectation::TextContains(text) => {
+                collect_text(text, &mut names);
+            }
+            Expectation::Json { equals, .. } => collect(equals, &mut names),
+            Expectation::TextLength(_) | Expectation::Schema | Expectation::Status(_) => {}
+        }
     }
-    if let Some(range) = inside("random.int") {
-        let ends = range.split_once(',').and_then(|(a, b)| {
-            Some((a.trim().parse::<i64>().ok()?, b.trim().parse::<i64>().ok()?))
-        });
-        return match ends {
-            Some((a, b)) if a <= b => Ok(()),
-            _ => Err(
-                "expected two whole numbers in `random.int(A, B)`, the smaller first".to_owned(),
-            ),
-        };
+    names
+}
+
+fn collect(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => collect_text(text, names),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
+        Value::Object(map) => map.values().for_each(|item| collect(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-    Err("expected random.hex(N), random.int(A, B), counter, client, uid or env.NAME".to_owned())
+}
+
+fn collect_text(text: &str, names: &mut BTreeSet<String>) {
+    for template in templates(text) {
+        if let Ok(Expression::Kept(name)) = Expression::parse(template) {
+            names.insert(name);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -62,22 +121,5 @@ mod tests {
     #[test]
     fn templates_are_found() {
         assert_eq!(templates("a {{ b }}{{c}} {{ d"), ["b", "c"]);
-    }
-
-    #[test]
-    fn only_known_templates_stand_in_arguments() {
-        for good in ["counter", "uid", "random.hex(64)", "random.int(-1, 5)"] {
-            assert_eq!(argument(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "",
-            "slot.port",
-            "random.hex(0)",
-            "random.hex(x)",
-            "random.int(5, 1)",
-            "random.hex",
-        ] {
-            assert!(argument(bad).is_err(), "{bad}");
-        }
     }
 }

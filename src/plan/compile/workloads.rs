@@ -1,24 +1,19 @@
-//! Workloads: populations, protocol mixes, recovery policies, headers.
+//! Workloads: populations and what they speak; the rest of a workload stands in the files beside this one.
 //!
 //! Pure.
 
-use std::collections::BTreeMap;
-
 use super::phases::workload_name;
-use super::{Context, operations};
-use crate::diag::{Diagnostic, codes, suggest};
+use super::{Context, auth, connections, data, operations, recovery};
+use crate::diag::{Diagnostic, Place, codes, suggest};
 use crate::load::{Model, Profile, profiles::PROFILES};
 use crate::model::ProtocolVersion;
-use crate::plan::{
-    ConnectionPlan, Dialect, FleetPlan, HeaderValue, PhasePlan, RecoveryPlan, WorkloadPlan,
-};
+use crate::model::protocol::Era;
+use crate::plan::{Dialect, FleetPlan, PhasePlan, Transport, WorkloadPlan};
 use crate::registry::{Family, build};
-use crate::scenario::written::{Protocol, TextOrSecret, Workload};
+use crate::scenario::written::{Protocol, Workload};
 
 /// The fewest clients of a workload that does not say how many it has.
 const FEWEST_CLIENTS: u32 = 10;
-/// The versions that clients speak.
-const SPOKEN: [ProtocolVersion; 2] = [ProtocolVersion::V2025_11_25, ProtocolVersion::V2026_07_28];
 
 pub(super) fn compile(
     context: &mut Context<'_>,
@@ -42,32 +37,30 @@ pub(super) fn compile(
                 None,
             );
         }
-        if workload.transport != "streamable-http" {
-            context.report(
-                &codes::NOT_YET,
-                &format!("{path}.transport"),
-                format!("the transport `{}` does not act yet", workload.transport),
-                "not yet",
-                "this version acts on: streamable-http".to_owned(),
-            );
-        }
+        let data = data::compile(context, workload, &path);
         plans.push(WorkloadPlan {
             number,
             protocols: protocols(context, workload, &path),
-            connections: ConnectionPlan {
-                cold: workload.cold,
-                ..ConnectionPlan::default()
-            },
-            recovery: RecoveryPlan::preset(&workload.recovery),
+            transport: workload.transport,
+            connections: connections::compile(context, workload, &path, fleet),
+            recovery: recovery::compile(context, workload, &path),
             goodbye: workload.goodbye,
-            headers: headers(context, workload, &path),
+            listen: workload.listen,
+            vanish: workload.vanish,
+            headers: auth::headers(context, workload, &path),
+            auth: auth::compile(context, workload, &path),
+            traceparent: workload.traceparent,
+            cookies: workload.cookies,
             max_lag: workload.max_lag,
             ..WorkloadPlan::new(
                 &name,
                 clients(context, phases, workload, &name, &path),
-                operations::compile(context, workload, &path, fleet),
+                operations::compile(context, workload, &path, fleet, &data),
             )
         });
+        if let Some(plan) = plans.last_mut() {
+            plan.data = data;
+        }
     }
     context.unique("workload", &names);
     plans
@@ -172,7 +165,7 @@ fn protocols(context: &mut Context<'_>, workload: &Workload, path: &str) -> Vec<
             })
             .collect(),
     };
-    let mut versions = Vec::new();
+    let mut versions: Vec<(Dialect, u32)> = Vec::new();
     let before = context.wrong.len();
     let mixed = matches!(workload.protocol, Protocol::Mix(_));
     for (name, weight, path) in written {
@@ -181,32 +174,29 @@ fn protocols(context: &mut Context<'_>, workload: &Workload, path: &str) -> Vec<
         } else {
             context.spans.place(&path)
         };
-        match name.parse::<ProtocolVersion>() {
-            Ok(version) if SPOKEN.contains(&version) => {
-                versions.push((Dialect::Version(version), weight))
+        match name.parse::<Dialect>() {
+            Ok(dialect) => {
+                if weight > 0 && workload.transport == Transport::Sse {
+                    fits_sse(context, dialect, &place);
+                }
+                versions.push((dialect, weight));
             }
-            Ok(version) => context.wrong.push(
-                Diagnostic::new(
-                    &codes::NOT_YET,
-                    place,
-                    format!("clients do not speak {version} yet"),
-                    "not yet",
-                )
-                .hint("this version speaks 2025-11-25 and 2026-07-28".to_owned()),
-            ),
-            Err(message) => context.wrong.push(
-                Diagnostic::new(
-                    &codes::UNKNOWN_WORD,
-                    place,
-                    message,
-                    "expected a protocol version",
-                )
-                .hint(suggest(
-                    &name,
-                    "version",
-                    ProtocolVersion::ALL.map(ProtocolVersion::name),
-                )),
-            ),
+            Err(message) => {
+                let names = ProtocolVersion::ALL.map(ProtocolVersion::name);
+                context.wrong.push(
+                    Diagnostic::new(
+                        &codes::UNKNOWN_WORD,
+                        place,
+                        message,
+                        "expected a protocol version, or \"auto\"",
+                    )
+                    .hint(suggest(
+                        &name,
+                        "version",
+                        names.into_iter().chain(["auto"]),
+                    )),
+                );
+            }
         }
     }
     let all_known = context.wrong.len() == before;
@@ -222,72 +212,26 @@ fn protocols(context: &mut Context<'_>, workload: &Workload, path: &str) -> Vec<
     versions
 }
 
-fn headers(
-    context: &mut Context<'_>,
-    workload: &Workload,
-    path: &str,
-) -> BTreeMap<String, HeaderValue> {
-    let mut headers = BTreeMap::new();
-    for (name, value) in &workload.headers {
-        let path = format!("{path}.headers.{name}");
-        let reserved = [
-            "host",
-            "content-length",
-            "mcp-session-id",
-            "transfer-encoding",
-        ];
-        if http::HeaderName::try_from(name.as_str()).is_err() {
-            context.report_key(
-                &codes::BAD_VALUE,
-                &path,
-                format!("`{}` is no name of a header", name.escape_debug()),
-                "expected letters, digits and `-`",
-                None,
-            );
-        } else if reserved.contains(&name.to_ascii_lowercase().as_str()) {
-            context.report_key(
-                &codes::BAD_VALUE,
-                &path,
-                format!("the header `{name}` belongs to mcpload"),
-                "expected another header",
-                None,
-            );
-        }
-        let value = match value {
-            TextOrSecret::Text(text) => {
-                if http::HeaderValue::from_str(text).is_err() {
-                    context.report(
-                        &codes::BAD_VALUE,
-                        &path,
-                        "the value cannot stand in a header",
-                        "expected visible characters",
-                        None,
-                    );
-                }
-                HeaderValue::Plain(text.clone())
-            }
-            TextOrSecret::Secret(secret) => HeaderValue::Secret {
-                prefix: String::new(),
-                secret: secret.clone(),
-            },
-        };
-        headers.insert(name.to_ascii_lowercase(), value);
+/// Reports a version that HTTP+SSE does not carry. The legacy ones are not bound to a transport.
+fn fits_sse(context: &mut Context<'_>, dialect: Dialect, place: &Place) {
+    if dialect.first().era() == Era::Legacy {
+        return;
     }
-    if let Some(auth) = &workload.auth {
-        if headers.contains_key("authorization") {
-            context.report(
-                &codes::CONFLICT,
-                &format!("{path}.auth"),
-                "the workload has `auth` and an authorization header",
-                "expected only one of them",
-                None,
-            );
-        }
-        let value = HeaderValue::Secret {
-            prefix: "Bearer ".to_owned(),
-            secret: auth.bearer.clone(),
-        };
-        headers.insert("authorization".to_owned(), value);
-    }
-    headers
+    let (message, hint) = match dialect {
+        Dialect::Auto => (
+            "\"auto\" begins with the modern era, which HTTP+SSE does not carry".to_owned(),
+            Some("name the version that the server speaks".to_owned()),
+        ),
+        Dialect::Version(version) => (
+            format!("HTTP+SSE does not carry {version}, which has no sessions"),
+            None,
+        ),
+    };
+    let wrong = Diagnostic::new(
+        &codes::CONFLICT,
+        place.clone(),
+        message,
+        "expected versions up to 2025-11-25 with the transport `sse`",
+    );
+    context.wrong.push(wrong.hint(hint));
 }

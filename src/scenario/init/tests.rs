@@ -19,6 +19,7 @@ fn plan(text: &str) -> crate::plan::Plan {
     let overrides = Overrides {
         set: Vec::new(),
         variants: Vec::new(),
+        files: &|_| Err("no file".to_owned()),
         env: &|_| Some("leaked".to_owned()),
     };
     let loaded = load("made", text, &overrides, &CATALOG).unwrap_or_else(|wrong| panic!("{wrong}"));

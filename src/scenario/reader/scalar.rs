@@ -36,14 +36,20 @@ impl Wrong {
 /// Whether a value of this form can be of this type, by its TOML type alone.
 pub(super) const fn fits(ty: &Ty, form: &Form) -> bool {
     match ty {
-        Ty::Text | Ty::Name | Ty::Duration { .. } | Ty::Rate | Ty::Share | Ty::OneOf(_) => {
-            matches!(form, Form::Text(_) | Form::Loose(_))
-        }
+        Ty::Text
+        | Ty::Name
+        | Ty::Duration { .. }
+        | Ty::Rate
+        | Ty::Share
+        | Ty::OneOf(_)
+        | Ty::Words { .. } => matches!(form, Form::Text(_) | Form::Loose(_)),
+        // A text is no secret, and the reader of secrets says so without showing it.
+        Ty::Secret => matches!(form, Form::Table(_) | Form::Text(_) | Form::Loose(_)),
         Ty::Bytes => matches!(form, Form::Text(_) | Form::Loose(_) | Form::Integer(_)),
         Ty::Bool => matches!(form, Form::Bool(_) | Form::Loose(_)),
         Ty::Integer { .. } => matches!(form, Form::Integer(_) | Form::Loose(_)),
         Ty::List(_) => matches!(form, Form::List(_)),
-        Ty::Map(_) | Ty::Table(_) | Ty::Secret | Ty::Kind(_) => matches!(form, Form::Table(_)),
+        Ty::Map(_) | Ty::Table(_) | Ty::Kind(_) => matches!(form, Form::Table(_)),
         Ty::Any | Ty::Either(_) => true,
     }
 }
@@ -59,7 +65,7 @@ pub(in crate::scenario) fn describe(ty: &Ty) -> String {
         Ty::Rate => "a rate such as \"100/s\"".to_owned(),
         Ty::Share => "a share such as \"99.9%\"".to_owned(),
         Ty::Bytes => "a size such as \"64MiB\"".to_owned(),
-        Ty::OneOf(words) => format!("one of {}", words.join(", ")),
+        Ty::OneOf(words) | Ty::Words { now: words, .. } => format!("one of {}", words.join(", ")),
         Ty::List(inner) => format!("a list, each {}", describe(inner)),
         Ty::Map(_) | Ty::Table(_) => "a table".to_owned(),
         Ty::Secret => "{ env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
@@ -100,6 +106,7 @@ pub(super) fn read(ty: &Ty, form: &Form) -> Result<Value, Wrong> {
             Ty::Text
             | Ty::Name
             | Ty::OneOf(_)
+            | Ty::Words { .. }
             | Ty::Duration { .. }
             | Ty::Rate
             | Ty::Share
@@ -149,6 +156,8 @@ fn from_text(ty: &Ty, text: &str) -> Result<Value, Wrong> {
     match ty {
         Ty::Name => name(text),
         Ty::OneOf(words) => one_of(text, words),
+        Ty::Words { now, later } if later.contains(&text) => Err(not_yet(text, now)),
+        Ty::Words { now, .. } => one_of(text, now),
         Ty::Duration { min, max } => duration(text, *min, *max),
         Ty::Rate => quantity::<Rate>(text, "rate"),
         Ty::Share => quantity::<Share>(text, "share"),
@@ -196,6 +205,17 @@ fn one_of(text: &str, words: &[&str]) -> Result<Value, Wrong> {
     wrong.hint = suggest(text, "word", words.iter().copied())
         .filter(|hint| hint.starts_with("did you mean"));
     Err(wrong)
+}
+
+/// A word that is known and does not act yet.
+fn not_yet(text: &str, now: &[&str]) -> Wrong {
+    let mut wrong = Wrong::new(
+        &codes::NOT_YET,
+        format!("is {text:?}, which does not act yet"),
+        "not yet",
+    );
+    wrong.hint = Some(format!("this version takes: {}", now.join(", ")));
+    wrong
 }
 
 fn duration(text: &str, min: u64, max: u64) -> Result<Value, Wrong> {

@@ -62,7 +62,7 @@ const ENDPOINT: &[Field] = &[
         "url",
         Ty::Text,
         Need::Optional,
-        "an endpoint that already runs (driver external)",
+        "an endpoint that already runs (driver external): http or https, ws or wss where the transport is websocket",
         "\"http://127.0.0.1:8000/mcp\"",
     ),
     field(
@@ -72,10 +72,18 @@ const ENDPOINT: &[Field] = &[
         "several of them; the clients are spread over them",
         "[\"http://127.0.0.1:8001/mcp\", \"http://127.0.0.1:8002/mcp\"]",
     ),
-    later(
+    field(
         "ca",
         Ty::Text,
-        "a file with the certificates that are trusted",
+        Need::Optional,
+        "a PEM file with the certificates of the authorities that clients trust, relative to the scenario's directory; the system's if it is left out",
         "\"ca.pem\"",
+    ),
+    field(
+        "insecure",
+        Ty::Bool,
+        Need::Optional,
+        "whether clients take any certificate, unchecked",
+        "true",
     ),
 ];

@@ -1,8 +1,8 @@
 //! `[workload]`: a population of clients.
 //!
-//! Pure.
+//! Pure. How they connect and prove who they are stands in `connection` and `auth`, what they do about failures in `recovery`.
 
-use super::{HOUR, MILLISECOND, field, later, operation};
+use super::{HOUR, MILLISECOND, auth, connection, field, later, operation, recovery};
 use crate::registry::{Field, Need, Ty};
 
 /// A workload.
@@ -34,30 +34,24 @@ pub(super) const WORKLOAD: &[Field] = &[
             }),
         ]),
         Need::Default("\"2025-11-25\""),
-        "the MCP version that the clients speak, or several with their weights",
+        "the MCP version that the clients ask for (2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28), \"auto\" to find out what the server speaks, or several with their weights",
         "{ \"2025-11-25\" = 7, \"2026-07-28\" = 3 }",
     ),
+    connection::TRANSPORT,
+    connection::HTTP,
+    connection::CONNECTIONS,
+    connection::COLD,
+    connection::SOURCE,
+    connection::COOKIES,
     field(
-        "transport",
-        Ty::OneOf(&["streamable-http", "sse", "stdio", "websocket"]),
-        Need::Default("\"streamable-http\""),
-        "how messages travel (only streamable-http acts yet)",
-        "\"streamable-http\"",
-    ),
-    field(
-        "recovery",
-        Ty::OneOf(&["spec", "lenient", "never", "sdk-python", "rmcp"]),
-        Need::Default("\"spec\""),
-        "what clients do when the server has lost their session: as the specification says (a new session after 404), lenient (also after 400, 409, 410), never, or as the Python SDK or rmcp do",
-        "\"spec\"",
-    ),
-    field(
-        "cold",
+        "listen",
         Ty::Share,
         Need::Default("\"0%\""),
-        "the share of the clients that open a new connection for each call",
-        "\"10%\"",
+        "the share of the clients that keep a stream of the server's messages open: GET in the legacy era, `subscriptions/listen` in the modern one",
+        "\"20%\"",
     ),
+    connection::VANISH,
+    recovery::RECOVERY,
     field(
         "goodbye",
         Ty::Bool,
@@ -82,18 +76,20 @@ pub(super) const WORKLOAD: &[Field] = &[
         "further request headers; a value may be a secret",
         "{ x-tenant = \"a\" }",
     ),
+    auth::AUTH,
     field(
-        "auth",
-        Ty::Table(&[field(
-            "bearer",
-            Ty::Secret,
-            Need::Required,
-            "the token of `authorization: Bearer`",
-            "{ env = \"TOKEN\" }",
-        )]),
-        Need::Optional,
-        "how clients prove who they are",
-        "{ bearer = { env = \"TOKEN\" } }",
+        "traceparent",
+        Ty::Bool,
+        Need::Default("true"),
+        "whether each call carries a `traceparent` (W3C Trace Context), drawn from the seed",
+        "false",
+    ),
+    field(
+        "data",
+        Ty::List(&Ty::Table(DATA)),
+        Need::Default("[]"),
+        "CSV files whose rows fill in arguments as `{{ data.NAME.COLUMN }}`",
+        "[{ name = \"people\", file = \"people.csv\", pick = \"random\" }]",
     ),
     field(
         "operation",
@@ -110,5 +106,41 @@ pub(super) const WORKLOAD: &[Field] = &[
         },
         "the part of a common load that this workload takes",
         "8",
+    ),
+    later(
+        "capabilities",
+        Ty::List(&Ty::OneOf(&["sampling", "roots", "elicitation"])),
+        "what the clients let the server ask of them",
+        "[\"elicitation\"]",
+    ),
+    later(
+        "batch",
+        Ty::Integer { min: 2, max: 1000 },
+        "how many requests are sent as one array (2025-03-26)",
+        "10",
+    ),
+];
+
+const DATA: &[Field] = &[
+    field(
+        "name",
+        Ty::Name,
+        Need::Required,
+        "its name in templates, without a dot",
+        "\"people\"",
+    ),
+    field(
+        "file",
+        Ty::Text,
+        Need::Required,
+        "the CSV file, relative to the scenario's directory; its first line names the columns, and each cell is a text; at most 64 MiB and 1,000,000 rows",
+        "\"people.csv\"",
+    ),
+    field(
+        "pick",
+        Ty::OneOf(&["sequential", "random", "client"]),
+        Need::Default("\"sequential\""),
+        "which row an arrival takes: the next one and around, one drawn from the seed, or always that of its client",
+        "\"client\"",
     ),
 ];
