@@ -1,7 +1,7 @@
 //! The MCP client that measures: request bytes, answers, event streams, and one HTTP connection.
 //!
 //! [`message`], [`sse`], [`header`] and [`exchange`] are pure: bytes and stamped items go in, an answer and facts come
-//! out. Only [`http`] does I/O. Invariant: nothing here retries, pools or hides an attempt; every request that is sent is one
+//! out. The links do I/O: [`http`] (Streamable HTTP), [`http_sse`], [`websocket`], [`stdio`]. Invariant: nothing here retries, pools or hides an attempt; every request that is sent is one
 //! exchange with its own facts. Who sends what, and when, is decided in `load::client`.
 
 use std::future::Future;
@@ -16,8 +16,12 @@ pub mod endpoint;
 pub mod exchange;
 pub mod header;
 pub mod http;
+pub mod http_sse;
 pub mod message;
 pub mod sse;
+pub mod stdio;
+mod stream;
+pub mod websocket;
 
 use crate::plan::VanishHow;
 use exchange::Exchange;
