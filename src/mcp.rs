@@ -1,8 +1,9 @@
-//! The MCP client that measures: request bytes, answers, event streams, and one HTTP connection.
+//! The MCP client that measures: request bytes, answers, event streams, and the links that carry them.
 //!
 //! [`message`], [`sse`], [`header`] and [`exchange`] are pure: bytes and stamped items go in, an answer and facts come
-//! out. Only [`dial`], [`tls`] and [`http`] do I/O. Invariant: nothing here retries or hides an attempt; every request that is sent
-//! is one exchange with its own facts. Who sends what, and when, is decided in `load::client`.
+//! out. The links do I/O: [`http`] (Streamable HTTP), [`http_sse`], [`websocket`], [`stdio`], over [`dial`] and [`tls`]; [`auth`] gets tokens.
+//! Invariant: nothing here retries or hides an attempt; every request that is sent is one exchange with its own facts. Who sends
+//! what, and when, is decided in `load::client`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,10 +19,15 @@ pub mod endpoint;
 pub mod exchange;
 pub mod header;
 pub mod http;
+pub mod http_sse;
 pub mod message;
 pub mod sse;
+pub mod stdio;
+mod stream;
 pub mod tls;
+pub mod websocket;
 
+use crate::clock;
 use crate::plan::VanishHow;
 use exchange::Exchange;
 
@@ -62,7 +68,11 @@ pub trait Link {
     ) -> LocalFuture<'a, ()>;
 
     /// After an exchange that opened a stream: feeds what comes on it until the exchange is complete again or the stream ends.
-    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()>;
+    /// By default there is no such stream: on a stream of messages everything comes on the one.
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        let _ = exchange.take(&exchange::Item::End { at: clock::now() });
+        Box::pin(std::future::ready(()))
+    }
 
     /// Reads what is left of the last answer, for a bounded time, so that the connection can be used again; closes it otherwise.
     fn settle(&mut self) -> LocalFuture<'_, ()>;

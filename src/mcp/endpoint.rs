@@ -135,17 +135,26 @@ impl Endpoint {
         &self.authority
     }
 
-    /// The same server at another path; an absolute `reference` must name this server.
+    /// The same server at another path. A `reference` is resolved against this one's path (RFC 3986, section 5.2, without dot
+    /// segments); one that names a server must name this.
     ///
     /// # Errors
     /// If it cannot be read, or leads elsewhere.
     pub fn at(&self, reference: &str) -> Result<Self, EndpointError> {
-        let whole = if reference.contains("://") {
+        let scheme = self.scheme.name();
+        let authority = self.authority.to_str().unwrap_or_default();
+        let base = self.path.path();
+        let whole = if reference.contains("://") && !reference.starts_with(['/', '?']) {
             reference.to_owned()
+        } else if reference.starts_with("//") {
+            format!("{scheme}:{reference}")
+        } else if reference.starts_with('/') {
+            format!("{scheme}://{authority}{reference}")
+        } else if reference.starts_with('?') {
+            format!("{scheme}://{authority}{base}{reference}")
         } else {
-            let slash = if reference.starts_with('/') { "" } else { "/" };
-            let authority = self.authority.to_str().unwrap_or_default();
-            format!("{}://{authority}{slash}{reference}", self.scheme.name())
+            let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{scheme}://{authority}{folder}/{reference}")
         };
         let other = Self::parse(&whole)?;
         if (other.scheme, &other.host, other.port) == (self.scheme, &self.host, self.port) {
@@ -183,15 +192,23 @@ mod tests {
 
     #[test]
     fn a_reference_stays_on_its_server() {
-        let endpoint = Endpoint::parse("http://a:81/sse").unwrap();
+        let endpoint = Endpoint::parse("http://a:81/x/sse?y").unwrap();
         for (reference, path) in [
             ("/messages?id=1", "/messages?id=1"),
-            ("messages", "/messages"),
+            ("/messages?next=http://b/", "/messages?next=http://b/"),
+            ("messages", "/x/messages"),
+            ("?id=1", "/x/sse?id=1"),
             ("http://a:81/m", "/m"),
+            ("//a:81/m", "/m"),
         ] {
             assert_eq!(endpoint.at(reference).unwrap().path(), path);
         }
-        for elsewhere in ["http://b:81/m", "http://a:82/m", "https://a:81/m"] {
+        for elsewhere in [
+            "http://b:81/m",
+            "http://a:82/m",
+            "https://a:81/m",
+            "//b:81/m",
+        ] {
             assert!(endpoint.at(elsewhere).is_err(), "{elsewhere}");
         }
     }

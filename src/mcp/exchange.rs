@@ -99,6 +99,18 @@ pub enum Item<'a> {
         /// When.
         at: i64,
     },
+    /// The answer, if there is one, comes on a stream of messages that is open.
+    Streamed,
+    /// The headers of an answer whose status decides nothing: they say who gave it.
+    Answered {
+        /// The headers.
+        headers: &'a HeaderMap,
+    },
+    /// The message was written whole to a stream of messages, which acknowledges nothing.
+    Written {
+        /// When.
+        at: i64,
+    },
     /// The message was taken; its answer, if it has one, comes on a stream of messages.
     Accepted {
         /// When.
@@ -114,6 +126,11 @@ pub enum Item<'a> {
     /// The stream that carried the session was found ended before the request could be sent.
     Gone {
         /// When that was known.
+        at: i64,
+    },
+    /// What came has not the form of the transport, or is longer than may be, and nothing can be read after it.
+    Unreadable {
+        /// When.
         at: i64,
     },
     /// No connection could be made.
@@ -233,6 +250,16 @@ impl Exchange {
         self
     }
 
+    /// An exchange that answers what the server asks on a stream of messages while nothing is in flight, as this one does.
+    #[must_use]
+    pub fn listener(&self) -> Self {
+        let mut listener = Self::new(Awaited::Stream { id: None }, self.era, false, None);
+        listener.capabilities = self.capabilities;
+        listener.headers = self.headers.clone();
+        let _ = listener.take(&Item::Streamed);
+        listener
+    }
+
     /// Keeps the result as it came.
     #[must_use]
     pub fn keeping_result(mut self, keeps: bool) -> Self {
@@ -304,9 +331,9 @@ impl Exchange {
         }
     }
 
-    /// Takes what happened next. After the verdict stands, nothing changes it.
+    /// Takes what happened next. After the verdict stands, nothing changes it; only who answered may still be learnt.
     pub fn take(&mut self, item: &Item<'_>) -> Progress {
-        if self.verdict.is_some() {
+        if self.verdict.is_some() && !matches!(item, Item::Answered { .. }) {
             return Progress::Complete;
         }
         if let Some(transcript) = &mut self.transcript {
@@ -323,13 +350,16 @@ impl Exchange {
             } => self.head(at, status, headers),
             Item::Body { at, bytes } => self.body(at, bytes),
             Item::End { at } => self.end(at),
-            Item::Accepted { at } => self.accepted(at),
-            Item::Message { at, bytes } => {
-                self.facts.bytes_in = self.facts.bytes_in.saturating_add(bytes.len() as u64);
-                self.facts.first_event.get_or_insert(at);
-                self.facts.events += 1;
-                self.messages(at, bytes);
+            Item::Streamed => self.reading = Reading::Messages,
+            Item::Answered { headers } => self.answered_by(headers),
+            Item::Written { at } => self.written(at),
+            Item::Accepted { at } => {
+                self.facts.first_byte.get_or_insert(at);
+                self.reading = Reading::Messages;
+                self.written(at);
             }
+            Item::Message { at, bytes } => self.streamed(at, bytes),
+            Item::Unreadable { at } => self.settle(at, Class::Malformed, None),
             Item::Gone { at } => self.settle(at, Class::SessionLost, None),
             Item::Refused { at } => self.settle(at, Class::Connect, None),
             Item::Broken { at } => self.broken(at),
@@ -354,12 +384,24 @@ impl Exchange {
         self.verdict.get_or_insert(Verdict { class, code, done });
     }
 
-    fn accepted(&mut self, at: i64) {
-        self.facts.first_byte.get_or_insert(at);
-        match self.awaited {
-            Awaited::Status => self.settle(at, Class::None, None),
-            Awaited::Response { .. } | Awaited::Stream { .. } => self.reading = Reading::Messages,
+    fn written(&mut self, at: i64) {
+        if matches!(self.awaited, Awaited::Status) {
+            self.settle(at, Class::None, None);
         }
+    }
+
+    fn streamed(&mut self, at: i64, bytes: &[u8]) {
+        self.facts.bytes_in = self.facts.bytes_in.saturating_add(bytes.len() as u64);
+        // It may have come before the head that was noticed first.
+        let first = self.facts.first_byte.get_or_insert(at);
+        *first = at.min(*first);
+        self.facts.first_event.get_or_insert(at);
+        self.facts.events += 1;
+        let is_one_answer = matches!(self.awaited, Awaited::Response { .. });
+        if is_one_answer && self.facts.bytes_in > MAX_BODY as u64 {
+            return self.settle(at, Class::Malformed, None);
+        }
+        self.messages(at, bytes);
     }
 
     fn body(&mut self, at: i64, bytes: &Bytes) {
@@ -410,6 +452,10 @@ impl Exchange {
         match (self.reading.refusal(), &self.reading) {
             (Some((class, code)), _) => self.settle(at, class, code),
             (None, Reading::Nothing) => self.settle(at, Class::Transport, None),
+            // A stream of messages is open before the request is sent: nothing has come yet that could be cut.
+            (None, Reading::Messages) if self.facts.first_byte.is_none() => {
+                self.settle(at, Class::Transport, None);
+            }
             (None, _) => self.settle(at, Class::Truncated, None),
         }
     }
@@ -448,7 +494,7 @@ impl Exchange {
         let id = match &self.awaited {
             Awaited::Response { id, .. } => Some(*id),
             Awaited::Stream { id } => *id,
-            Awaited::Status => return,
+            Awaited::Status => None,
         };
         match message::read(bytes, id) {
             Incoming::Notification { method, params } => self.notification(at, &method, params),
@@ -462,6 +508,8 @@ impl Exchange {
             }
             // On a stream of messages an answer to an earlier request of ours may come late.
             Incoming::Late if matches!(self.reading, Reading::Messages) => {}
+            // Nor does anything that comes meanwhile decide what a status decides.
+            Incoming::Late | Incoming::Invalid if matches!(self.awaited, Awaited::Status) => {}
             Incoming::Late | Incoming::Invalid => self.settle(at, Class::Malformed, None),
             Incoming::Error { code, data } => {
                 self.facts.error = Some(message::rpc_error(code, data));

@@ -13,19 +13,11 @@ impl Exchange {
     pub(super) fn head(&mut self, at: i64, status: StatusCode, headers: &HeaderMap) {
         self.facts.first_byte = Some(at);
         self.facts.status = Some(status.as_u16());
-        if let Some(value) = self.served_by.as_ref().and_then(|name| headers.get(name)) {
-            self.facts.instance = header::instance(value);
-        }
+        self.answered_by(headers);
         self.facts.session = headers
             .get(header::SESSION_ID)
             .filter(|value| header::is_session_id(value))
             .cloned();
-        self.facts.cookies = headers
-            .get_all(SET_COOKIE)
-            .iter()
-            .take(MAX_COOKIES)
-            .cloned()
-            .collect();
         if !status.is_success() {
             self.facts.retry_after_s =
                 text(headers, &RETRY_AFTER).and_then(|text| text.parse().ok());
@@ -38,6 +30,16 @@ impl Exchange {
         {
             self.settle(at, Class::None, None);
         }
+    }
+
+    /// Notes the instance that answered, and its cookies.
+    pub(super) fn answered_by(&mut self, headers: &HeaderMap) {
+        if let Some(value) = self.served_by.as_ref().and_then(|name| headers.get(name)) {
+            self.facts.instance = header::instance(value);
+        }
+        let room = MAX_COOKIES.saturating_sub(self.facts.cookies.len());
+        let cookies = headers.get_all(SET_COOKIE).iter().take(room).cloned();
+        self.facts.cookies.extend(cookies);
     }
 
     fn reading_of(&self, status: u16, headers: &HeaderMap) -> Reading {
