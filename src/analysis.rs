@@ -315,6 +315,18 @@ pub struct SessionStats {
     pub failed: u64,
     /// Sessions ended by DELETE.
     pub closed: u64,
+    /// Sessions that their clients left without a word, as the scenario wants it.
+    pub abandoned: u64,
+    /// Streams of the server's messages that were opened, in both eras.
+    pub streams: u64,
+    /// Streams that ended before their time.
+    pub streams_cut: u64,
+    /// Those that were resumed where they had ended.
+    pub resumed: u64,
+    /// Messages that did not come on a resumed stream although later ones did.
+    pub missed: u64,
+    /// Messages that came twice.
+    pub doubled: u64,
 }
 
 /// A slot.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub mod exit;
+mod call;
 mod init;
 mod out;
 mod plan;
@@ -31,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   mcpload run scenarios/quickstart.toml
   mcpload run --url http://127.0.0.1:8000/mcp --rate 50/s --clients 50 --for 30s
   mcpload plan scenarios/quickstart.toml
+  mcpload call http://127.0.0.1:8000/mcp echo text=hello
   mcpload explain recovery-time";
 
 #[derive(Debug, Subcommand)]
@@ -41,6 +43,8 @@ enum Command {
     Report(ReportArgs),
     /// Show what a scenario would do, without doing any of it.
     Plan(PlanArgs),
+    /// Call a server as a client under load does, and show the wire, the times and the classification.
+    Call(Box<call::CallArgs>),
     /// Write a commented scenario, or one for a server that runs.
     Init(InitArgs),
     /// List every driver, profile, fault, check and report format.
@@ -194,6 +198,7 @@ pub fn main() -> Exit {
         Command::Run(args) => run::run(&args),
         Command::Report(args) => report::report(&args),
         Command::Plan(args) => plan::plan(&args),
+        Command::Call(args) => call::call(&args),
         Command::Init(args) => init::init(&args),
         Command::List => words::list(),
         Command::Explain { word } => words::explain(&word),

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use crate::model::Offset;
 
-mod client;
+pub(crate) mod client;
 mod closed;
 mod crew;
 pub mod draw;
 pub mod frames;
+mod links;
 mod pacer;
+mod place;
 pub mod profiles;
-mod recording;
+pub(crate) mod recording;
+pub(crate) mod single;
 mod table;
 pub mod template;
 mod timer;

@@ -11,6 +11,7 @@ use ::http::HeaderMap;
 use bytes::Bytes;
 
 pub mod capabilities;
+pub mod catalogue;
 pub mod dial;
 pub mod endpoint;
 pub mod exchange;
@@ -61,6 +62,9 @@ pub trait Link {
         outgoing: Outgoing,
         exchange: &'a mut Exchange,
     ) -> LocalFuture<'a, ()>;
+
+    /// After an exchange that opened a stream: feeds what comes on it until the exchange is complete again or the stream ends.
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()>;
 
     /// Reads what is left of the last answer, for a bounded time, so that the connection can be used again; closes it otherwise.
     fn settle(&mut self) -> LocalFuture<'_, ()>;

@@ -74,6 +74,17 @@ impl SessionFold {
                 note(&mut life.closed, row.at);
             }
             Transition::Failed => self.stats.failed += 1,
+            Transition::Abandoned => {
+                self.stats.abandoned += 1;
+                note(&mut life.closed, row.at);
+            }
+            Transition::StreamOpened => self.stats.streams += 1,
+            Transition::StreamCut => self.stats.streams_cut += 1,
+            Transition::Resumed => {
+                self.stats.resumed += 1;
+                self.stats.missed = self.stats.missed.saturating_add(row.missed);
+                self.stats.doubled = self.stats.doubled.saturating_add(row.doubled);
+            }
         }
     }
 
@@ -127,6 +138,8 @@ mod tests {
             transition,
             instance: String::new(),
             cause: String::new(),
+            missed: 0,
+            doubled: 0,
         }
     }
 

@@ -19,7 +19,9 @@ use crate::model::session::{SessionRow, Transition};
 use crate::model::{
     Call, Class, Event, EventKind, InstanceId, Offset, Outcome, ProtocolVersion, SlotId,
 };
-use crate::plan::{CheckPlan, ObjectivePlan, Plan};
+use crate::plan::{
+    CheckPlan, Method, ObjectivePlan, OperationPlan, Plan, RecoveryPlan, StepPlan, WorkloadPlan,
+};
 use crate::record::layout;
 use crate::record::rows::{CountRow, counts_header};
 use crate::record::tag::{DIGITS, HIGHEST, LOWEST, Measure, Tag};
@@ -74,11 +76,7 @@ pub(crate) fn plan() -> Plan {
         "fleet": {"driver": {"kind": "process", "with": {}},
             "roles": [role("server", 3, "always"), role("balancer", 1, "none")],
             "endpoint": {"role": {"role": "balancer", "path": "/mcp"}}, "served_by": "mcpload-instance"},
-        "workloads": [{"name": "main", "number": 0, "clients": 40, "protocols": [["2025-11-25", 1]], "cold": "0%",
-            "recovery": {"name": "spec", "lost_statuses": [404], "reinitialise": true, "retries": 1},
-            "goodbye": true, "headers": {}, "max_lag": "1s",
-            "operations": [{"name": "echo", "weight": 1, "timeout": "2s", "steps": [
-                {"name": "echo", "method": "tools/call", "target": "echo", "arguments": {}, "expect": null}]}]}],
+        "workloads": [workload()],
         "phases": [phase("warm-up", 0, 3, false), phase("steady", 3, 7, true), phase("chaos", 7, 21, true)],
         "faults": [{"name": "one-dies", "spec": {"kind": "kill", "with": {}}, "targets": ["server-2"],
             "at": KILL.0, "heal_within": "30s"}],
@@ -95,6 +93,22 @@ pub(crate) fn plan() -> Plan {
         "origins": {}
     }))
     .unwrap()
+}
+
+fn workload() -> WorkloadPlan {
+    WorkloadPlan {
+        recovery: RecoveryPlan::preset("rmcp"),
+        ..WorkloadPlan::new("main", 40, vec![OperationPlan {
+            name: "echo".to_owned(),
+            weight: 1,
+            timeout: std::time::Duration::from_secs(2),
+            steps: vec![StepPlan {
+                target: "echo".to_owned(),
+                ..StepPlan::new("echo", Method::ToolsCall)
+            }],
+            cancel: None,
+        }])
+    }
 }
 
 fn event(at: Offset, kind: EventKind) -> Event {
@@ -159,6 +173,8 @@ pub(crate) fn session(at: Offset, client: u32, number: u32, transition: Transiti
         transition,
         instance: String::new(),
         cause: String::new(),
+        missed: 0,
+        doubled: 0,
     }
 }
 

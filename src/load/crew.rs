@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -17,6 +18,8 @@ use super::frames::Ready;
 use super::table::nanos;
 use crate::clock;
 use crate::model::ProtocolVersion;
+use crate::model::protocol::Era;
+use crate::plan::{Expectation, Method, WorkloadPlan};
 
 /// Clients that are set up, or say goodbye, at the same time.
 const AT_ONCE: usize = 32;
@@ -46,6 +49,22 @@ struct Group {
     expiries: BTreeMap<u32, VecDeque<Expiry>>,
 }
 
+/// Whether calls of the workload depend on the definitions of its tools.
+pub(super) fn needs_tools(plan: &WorkloadPlan) -> bool {
+    let may_be_modern = plan
+        .protocols
+        .iter()
+        .any(|(dialect, weight)| *weight > 0 && dialect.first().era() == Era::Modern);
+    let mut steps = plan
+        .operations
+        .iter()
+        .flat_map(|operation| &operation.steps);
+    steps.any(|step| {
+        (may_be_modern && step.method == Method::ToolsCall)
+            || step.expect.contains(&Expectation::Schema)
+    })
+}
+
 /// All clients of a worker.
 pub(crate) struct Crew {
     shared: Rc<Shared>,
@@ -56,7 +75,7 @@ impl Crew {
     /// Makes the clients that live on this worker.
     pub(crate) fn new(shared: &Rc<Shared>) -> Rc<Self> {
         let table = &shared.table;
-        let group = |(number, plan): (u32, &crate::plan::WorkloadPlan)| {
+        let group = |(number, plan): (u32, &WorkloadPlan)| {
             let slots = (0..plan.clients).filter(|client| table.is_mine(*client));
             let slots = slots.filter_map(|client| {
                 let traits = draw::traits(table.plan.seed, plan, client)?;
@@ -213,6 +232,7 @@ impl Crew {
             failed: 0,
             first_failure: String::new(),
         };
+        self.learn(limit).await;
         let set_up = async |mut client: Box<Client>| {
             let left = until.saturating_sub(clock::now());
             let result = if left <= 0 {
@@ -243,6 +263,36 @@ impl Crew {
         )
         .await;
         ready
+    }
+
+    /// Has one client of each workload that needs it learn the tools: definitions decide what modern calls carry in headers, and
+    /// what structured content must look like.
+    async fn learn(&self, limit: Duration) {
+        let table = Arc::clone(&self.shared.table);
+        for (number, plan) in (0_u32..).zip(&table.plan.workloads) {
+            if !needs_tools(plan) {
+                continue;
+            }
+            let Some(mut client) = self.take_first(number) else {
+                continue;
+            };
+            let learning = async {
+                if client.set_up().await.is_ok() {
+                    client.learn().await;
+                }
+            };
+            if tokio::time::timeout(limit / 2, learning).await.is_err() {
+                client.forget_session();
+            }
+            let first = client.number();
+            self.put_back(number, first, client);
+        }
+    }
+
+    fn take_first(&self, workload: u32) -> Option<Box<Client>> {
+        let mut groups = self.groups.borrow_mut();
+        let slot = groups.get_mut(workload as usize)?.slots.first_mut()?;
+        slot.client.take()
     }
 
     /// Ends the sessions of the clients of the workloads that do so.

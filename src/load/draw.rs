@@ -5,12 +5,14 @@
 //! Generation in an Interval", 2019, without the rejection: the bias is below n / 2^64); it is written here, and not taken from
 //! a library, because a stored seed must mean the same run for ever.
 
+use std::time::Duration;
+
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::model::seed::Purpose;
-use crate::model::{Seed, Share};
-use crate::plan::{Dialect, WorkloadPlan};
+use crate::model::{ProtocolVersion, Seed, Share};
+use crate::plan::{Dialect, RetryPlan, VanishHow, WorkloadPlan};
 
 /// A number from 0 to `below - 1`; 0 if `below` is 0.
 pub fn below(generator: &mut ChaCha8Rng, below: u64) -> u64 {
@@ -94,6 +96,25 @@ pub struct Traits {
     pub dialect: Dialect,
     /// Whether it opens a new connection for each call.
     pub cold: bool,
+    /// Whether it keeps a stream of the server's messages open.
+    pub listens: bool,
+    /// How it vanishes after each operation, if it does.
+    pub vanishes: Option<VanishHow>,
+}
+
+impl Traits {
+    /// Whether it speaks whatever it finds.
+    pub fn is_auto(self) -> bool {
+        self.dialect == Dialect::Auto
+    }
+
+    /// Whether it may speak this version: a client of one version stays in its era.
+    pub fn may_speak(self, version: ProtocolVersion) -> bool {
+        match self.dialect {
+            Dialect::Auto => true,
+            Dialect::Version(own) => own.era() == version.era(),
+        }
+    }
 }
 
 /// Draws the traits of a client; `None` if the workload has no protocol of a weight above zero.
@@ -104,7 +125,42 @@ pub fn traits(seed: Seed, workload: &WorkloadPlan, client: u32) -> Option<Traits
     Some(Traits {
         dialect,
         cold: is_drawn(&mut generator, workload.connections.cold),
+        // Later traits are drawn after earlier ones, so that a stored seed keeps its meaning.
+        listens: is_drawn(&mut generator, workload.listen),
+        vanishes: workload
+            .vanish
+            .filter(|vanish| is_drawn(&mut generator, vanish.share))
+            .map(|vanish| vanish.how),
     })
+}
+
+/// Whether the call of arrival `k` is cancelled.
+pub fn cancels(seed: Seed, workload: u32, k: u64, share: Share) -> bool {
+    share > Share::ZERO && is_drawn(&mut seed.stream(Purpose::Cancel, workload, k), share)
+}
+
+/// The pause before attempt `attempt` of arrival `k` is sent again for the `retried`-th time (from 0): it doubles each time up to the
+/// longest, and is drawn evenly from its half to its whole, so that clients that failed together do not come back together.
+pub fn backoff(
+    seed: Seed,
+    workload: u32,
+    k: u64,
+    attempt: u32,
+    retried: u32,
+    retry: &RetryPlan,
+) -> Duration {
+    let whole = retry
+        .backoff
+        .saturating_mul(2_u32.saturating_pow(retried))
+        .min(retry.max_backoff);
+    let mut generator = seed.stream(
+        Purpose::Backoff,
+        workload,
+        k.rotate_left(8) ^ u64::from(attempt),
+    );
+    let half = whole / 2;
+    let span = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+    half + Duration::from_nanos(below(&mut generator, span.saturating_add(1)))
 }
 
 /// Whether something that happens with probability `share` happens.

@@ -45,6 +45,38 @@ pub(crate) enum Asked {
     Initialized,
     /// The end of a session.
     Delete,
+    /// What the server speaks, before anything else.
+    Discover,
+    /// The tools that the server has, for what their definitions ask of a caller.
+    Learn,
+    /// That a request is given up.
+    Cancel,
+    /// The rest of a stream that ended without its answer.
+    Resume,
+    /// A stream of the server's messages, legacy era.
+    Stream,
+    /// The same, modern era.
+    Listen,
+    /// What an authorization server knows, or a token.
+    Token,
+}
+
+impl Asked {
+    /// The method in the rows: MCP's, or HTTP's for what has none. A step has its own.
+    pub(crate) const fn method(self) -> &'static str {
+        match self {
+            Self::Step => "",
+            Self::Initialize => "initialize",
+            Self::Initialized => "notifications/initialized",
+            Self::Delete => "DELETE",
+            Self::Discover => "server/discover",
+            Self::Learn => "tools/list",
+            Self::Cancel => "notifications/cancelled",
+            Self::Resume | Self::Stream => "GET",
+            Self::Listen => "subscriptions/listen",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// A Call as the hot thread knows it: numbers for names, raw stamps for offsets. Fields as in `model::Call`.
@@ -62,6 +94,7 @@ pub(crate) struct Attempt {
     pub(crate) first_byte: Option<i64>,
     pub(crate) first_event: Option<i64>,
     pub(crate) connect_ns: Option<u64>,
+    pub(crate) tls_ns: Option<u64>,
     pub(crate) workload: u32,
     /// `None`: session upkeep.
     pub(crate) operation: Option<u32>,
@@ -117,6 +150,8 @@ pub(crate) struct Move {
     pub(crate) transition: Transition,
     pub(crate) instance: Option<Instance>,
     pub(crate) cause: String,
+    pub(crate) missed: u64,
+    pub(crate) doubled: u64,
 }
 
 /// An arrival that was released or shed, for the counts.

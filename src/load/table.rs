@@ -3,20 +3,24 @@
 //! Impure in one place only: [`Table::new`] reads the secrets of request headers. Nothing changes after that; the hot thread and
 //! the sender thread share it. Invariant: numbers of workloads, operations, steps and phases are places in the plan's lists.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use serde_json_path::JsonPath;
 use thiserror::Error;
 
 use super::draw::Arrivals;
 use super::template::{Context, Template, TemplateError};
-use crate::mcp::capabilities::Capabilities;
 use crate::mcp::header;
-use crate::mcp::message::{Expected, RequestKind, modern_meta};
+use crate::mcp::message::{Expected, RequestKind};
+use crate::model::Offset;
 use crate::model::protocol::Era;
-use crate::model::{Offset, ProtocolVersion};
-use crate::plan::{self, Counted, Expectation, Method, Plan, Promise, Secret};
+use crate::plan::{
+    self, AuthPlan, CancelPlan, Counted, Expectation, Method, Pages, Plan, Promise, Secret,
+};
 
 /// The plan as one worker uses it.
 #[derive(Debug)]
@@ -43,7 +47,9 @@ pub(crate) struct Workload {
     /// Its operations.
     pub(crate) operations: Vec<Operation>,
     /// Headers of every request.
-    pub(crate) headers: HeaderMap,
+    headers: HeaderMap,
+    /// The values of `authorization` that its clients take in turn.
+    bearers: Vec<HeaderValue>,
     /// The bound of a request that keeps sessions: the longest of its operations' timeouts.
     pub(crate) upkeep_timeout: Duration,
 }
@@ -55,6 +61,8 @@ pub(crate) struct Operation {
     pub(crate) timeout: Duration,
     /// Its steps.
     pub(crate) steps: Vec<Step>,
+    /// Which of its calls are cancelled.
+    pub(crate) cancel: Option<CancelPlan>,
 }
 
 /// A step.
@@ -62,16 +70,33 @@ pub(crate) struct Operation {
 pub(crate) struct Step {
     /// The method of the plan.
     method: Method,
+    /// Tool, prompt or resource.
+    target: String,
     /// The pause before it.
     pub(crate) think: Option<Duration>,
-    /// Parameters for the legacy era.
-    legacy: Template,
-    /// Parameters for the modern era.
-    modern: Template,
+    /// The members of its parameters.
+    members: Template,
     /// What a right answer holds.
-    expect: Vec<(Expectation, Template)>,
+    expect: Vec<Expectable>,
     /// What the modern era mirrors into `Mcp-Name`.
     pub(crate) mirrored: Option<HeaderValue>,
+    /// How many pages are asked for at most.
+    pub(crate) pages: u32,
+    /// Whether progress is asked for.
+    progress: bool,
+    /// What is kept of the result, by name.
+    keep: Vec<(String, JsonPath)>,
+}
+
+/// An expectation, compiled.
+#[derive(Debug)]
+enum Expectable {
+    Equals(Template),
+    Contains(Template),
+    Length(u64),
+    Json(Arc<JsonPath>, Template),
+    Schema,
+    Status(u16),
 }
 
 /// A request, filled in.
@@ -79,8 +104,12 @@ pub(crate) struct Step {
 pub(crate) struct Filled {
     /// What is asked.
     pub(crate) kind: RequestKind,
-    /// Its parameters, JSON.
-    pub(crate) params: String,
+    /// Tool, prompt or resource.
+    pub(crate) target: String,
+    /// The members of its parameters, JSON.
+    pub(crate) members: String,
+    /// Whether progress is asked for.
+    pub(crate) progress: bool,
     /// What a right answer holds.
     pub(crate) expected: Vec<Expected>,
 }
@@ -123,95 +152,149 @@ impl Step {
         context: &Context,
         generator: &mut rand_chacha::ChaCha8Rng,
     ) -> Filled {
-        // The expectation takes the same draws as the arguments.
-        let mut again = self
+        // The expectations take the same draws as the arguments.
+        let again = self
             .expect
             .iter()
-            .any(|(_, template)| !template.is_constant())
+            .any(Expectable::draws)
             .then(|| generator.clone());
-        let mut params = String::new();
-        let template = match era {
-            Era::Legacy => &self.legacy,
-            Era::Modern => &self.modern,
-        };
-        template.fill(context, generator, &mut params);
-        let expected = self.expect.iter().map(|(expectation, template)| {
-            let mut text = String::new();
-            template.fill(context, again.as_mut().unwrap_or(generator), &mut text);
-            match expectation {
-                Expectation::TextEquals(_) => Expected::Equals(text),
-                Expectation::TextContains(_) => Expected::Contains(text),
-                Expectation::TextLength(length) => Expected::Length(*length),
-                Expectation::Status(status) => Expected::Status(*status),
-                Expectation::Json { .. } | Expectation::Schema => Expected::Schema(None),
-            }
+        let mut members = String::new();
+        self.members.fill(context, generator, &mut members);
+        let expected = self.expect.iter().map(|expectable| {
+            let mut generator = again.clone().unwrap_or_else(|| generator.clone());
+            expectable.fill(context, &mut generator)
         });
-        let expected = expected.collect();
         Filled {
-            kind: self.kind(era),
-            params,
-            expected,
+            expected: expected.collect(),
+            kind: kind(self.method, era),
+            target: self.target.clone(),
+            members,
+            progress: self.progress,
         }
     }
 
-    /// What is asked of a server of this era.
-    pub(crate) fn kind(&self, era: Era) -> RequestKind {
-        kind(self.method, era)
+    /// Whether the result is needed as it came.
+    pub(crate) fn wants_result(&self) -> bool {
+        !self.keep.is_empty()
+    }
+
+    /// What is kept of a result, by name; `None` if something of it is not there.
+    pub(crate) fn kept(&self, result: Option<&str>) -> Option<Vec<(String, Value)>> {
+        if self.keep.is_empty() {
+            return Some(Vec::new());
+        }
+        let result: Value = serde_json::from_str(result?).ok()?;
+        let found = self.keep.iter().map(|(name, path)| {
+            let first = path.query(&result).first()?;
+            Some((name.clone(), first.clone()))
+        });
+        found.collect()
     }
 
     fn new(step: &plan::StepPlan) -> Result<Self, TemplateError> {
-        let target = serde_json::Value::from(step.target.as_str()).to_string();
-        let mut arguments = Template::default();
-        let before = match step.method {
-            Method::ToolsCall | Method::PromptsGet => {
-                arguments = match &step.arguments {
-                    serde_json::Value::Null => Template::json(&serde_json::json!({}))?,
-                    value => Template::json(value)?,
-                };
-                format!(r#""name":{target},"arguments":"#)
-            }
-            Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
-                format!(r#""uri":{target}"#)
-            }
-            Method::ToolsList
-            | Method::ResourcesList
-            | Method::ResourceTemplatesList
-            | Method::PromptsList
-            | Method::Complete
-            | Method::Discover
-            | Method::Ping => String::new(),
-        };
-        let bare = before.is_empty();
-        let legacy = if bare {
-            Template::default()
-        } else {
-            arguments.wrapped(&format!("{{{before}"), "}")
-        };
-        let meta = modern_meta(ProtocolVersion::V2026_07_28, Capabilities::default());
-        let meta = format!(r#""_meta":{{{meta}}}"#);
-        let comma = if bare { "" } else { "," };
-        let modern = arguments.wrapped(&format!("{{{meta}{comma}{before}"), "}");
-        let expect = step
-            .expect
+        let expect = step.expect.iter().map(Expectable::new);
+        let keep = step
+            .keep
             .iter()
-            .map(|expectation| {
-                let template = match expectation {
-                    Expectation::TextEquals(text) | Expectation::TextContains(text) => {
-                        Template::text(text)?
-                    }
-                    _ => Template::default(),
-                };
-                Ok::<_, TemplateError>((expectation.clone(), template))
-            })
-            .collect::<Result<_, _>>()?;
+            .map(|(name, path)| Ok((name.clone(), json_path(path)?)));
         Ok(Self {
             method: step.method,
             think: step.think,
-            legacy,
-            modern,
-            expect,
-            mirrored: (!step.target.is_empty()).then(|| header::mirrored(&step.target)),
+            members: members(step)?,
+            expect: expect.collect::<Result<_, _>>()?,
+            // A name that the modern era mirrors is that of what is called, got or read.
+            mirrored: matches!(
+                step.method,
+                Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead
+            )
+            .then(|| header::mirrored(&step.target)),
+            target: step.target.clone(),
+            pages: match step.pages {
+                Pages::First => 1,
+                Pages::UpTo(most) => most.max(1),
+            },
+            progress: step.progress,
+            keep: keep.collect::<Result<_, TemplateError>>()?,
         })
+    }
+}
+
+/// The members of the parameters of a step, templates compiled.
+fn members(step: &plan::StepPlan) -> Result<Template, TemplateError> {
+    let target = Value::from(step.target.as_str());
+    let arguments = || match &step.arguments {
+        Value::Null => Template::json(&serde_json::json!({})),
+        value => Template::json(value),
+    };
+    match step.method {
+        Method::ToolsCall | Method::PromptsGet => {
+            Ok(arguments()?.wrapped(&format!(r#""name":{target},"arguments":"#), ""))
+        }
+        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+            Ok(Template::default().wrapped(&format!(r#""uri":{target}"#), ""))
+        }
+        Method::Complete => {
+            let reference = if step.target.contains("://") {
+                serde_json::json!({"type": "ref/resource", "uri": target})
+            } else {
+                serde_json::json!({"type": "ref/prompt", "name": target})
+            };
+            Ok(arguments()?.wrapped(&format!(r#""ref":{reference},"argument":"#), ""))
+        }
+        Method::ToolsList
+        | Method::ResourcesList
+        | Method::ResourceTemplatesList
+        | Method::PromptsList
+        | Method::Discover
+        | Method::Ping => Ok(Template::default()),
+    }
+}
+
+fn json_path(text: &str) -> Result<JsonPath, TemplateError> {
+    JsonPath::parse(text).map_err(|_| TemplateError::Unknown(text.to_owned()))
+}
+
+impl Expectable {
+    fn new(expectation: &Expectation) -> Result<Self, TemplateError> {
+        Ok(match expectation {
+            Expectation::TextEquals(text) => Self::Equals(Template::text(text)?),
+            Expectation::TextContains(text) => Self::Contains(Template::text(text)?),
+            Expectation::TextLength(length) => Self::Length(*length),
+            Expectation::Json { path, equals } => {
+                Self::Json(Arc::new(json_path(path)?), Template::json(equals)?)
+            }
+            Expectation::Schema => Self::Schema,
+            Expectation::Status(status) => Self::Status(*status),
+        })
+    }
+
+    fn draws(&self) -> bool {
+        match self {
+            Self::Equals(template) | Self::Contains(template) | Self::Json(_, template) => {
+                !template.is_constant()
+            }
+            Self::Length(_) | Self::Schema | Self::Status(_) => false,
+        }
+    }
+
+    fn fill(&self, context: &Context, generator: &mut rand_chacha::ChaCha8Rng) -> Expected {
+        let mut filled = |template: &Template| {
+            let mut text = String::new();
+            template.fill(context, generator, &mut text);
+            text
+        };
+        match self {
+            Self::Equals(template) => Expected::Equals(filled(template)),
+            Self::Contains(template) => Expected::Contains(filled(template)),
+            Self::Length(length) => Expected::Length(*length),
+            Self::Json(path, template) => {
+                let value = serde_json::from_str(&filled(template)).unwrap_or(Value::Null);
+                Expected::Json(Arc::clone(path), value)
+            }
+            // The client puts in what it learnt of the tool.
+            Self::Schema => Expected::Schema(None),
+            Self::Status(status) => Expected::Status(*status),
+        }
     }
 }
 
@@ -290,6 +373,7 @@ impl Workload {
                     .collect::<Result<_, _>>();
                 Ok(Operation {
                     timeout: operation.timeout,
+                    cancel: operation.cancel,
                     steps: steps.map_err(|source| TableError::Template {
                         operation: operation.name.clone(),
                         source,
@@ -306,9 +390,39 @@ impl Workload {
             arrivals: Arrivals::new(plan.seed, workload),
             operations,
             headers: headers(workload)?,
+            bearers: bearers(workload)?,
             upkeep_timeout,
         })
     }
+}
+
+impl Workload {
+    /// The headers of every request of a client.
+    pub(crate) fn headers_of(&self, client: u32) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let place = (client as usize).checked_rem(self.bearers.len());
+        if let Some(bearer) = place.and_then(|place| self.bearers.get(place)) {
+            headers.insert(AUTHORIZATION, bearer.clone());
+        }
+        headers
+    }
+}
+
+fn bearers(workload: &plan::WorkloadPlan) -> Result<Vec<HeaderValue>, TableError> {
+    let AuthPlan::Bearers(secrets) = &workload.auth else {
+        return Ok(Vec::new());
+    };
+    let name = AUTHORIZATION.as_str();
+    secrets
+        .iter()
+        .map(|secret| {
+            let text = read_secret(secret).ok_or_else(|| TableError::Secret(name.to_owned()))?;
+            let mut value = HeaderValue::from_str(&format!("Bearer {text}"))
+                .map_err(|_| TableError::Header(name.to_owned()))?;
+            value.set_sensitive(true);
+            Ok(value)
+        })
+        .collect()
 }
 
 fn headers(workload: &plan::WorkloadPlan) -> Result<HeaderMap, TableError> {

@@ -5,7 +5,6 @@
 //! rows are dropped and counted, and nothing waits. Invariant: the input's end stops everything within a second.
 //! Next: `load::pacer` (who arrives when), `load::crew` (clients), `load::recording` (what is written down), `threads`.
 
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,12 +15,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::LocalSet;
-use tokio_util::sync::CancellationToken;
 
 use super::client::Shared;
 use super::closed::Closed;
 use super::crew::Crew;
 use super::frames::{Assignment, Failed, FromWorker, Hello, ToWorker};
+use super::links::Ways;
 use super::pacer::{Pacer, Stretch, stretches};
 use super::recording::{Parcel, Recorder, next_edge};
 use super::table::{Table, TableError, nanos};
@@ -234,13 +233,10 @@ fn share(
     let table = Table::new(assignment.plan, assignment.index, assignment.of);
     let table = Arc::new(table.map_err(WorkerError::Plan)?);
     let recorder = Recorder::new(Arc::clone(&table), outbox.clone(), returned);
-    Ok(Rc::new(Shared {
-        table,
-        recorder: RefCell::new(recorder),
-        endpoints,
-        source: assignment.source,
-        give_up: CancellationToken::new(),
-    }))
+    let workloads = table.plan.workloads.iter();
+    let ways = workloads.map(|plan| Ways::new(plan, &endpoints, assignment.source));
+    let ways = ways.collect();
+    Ok(Rc::new(Shared::new(table, recorder, ways)))
 }
 
 /// A worker that has its assignment.

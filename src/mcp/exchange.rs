@@ -19,10 +19,12 @@ pub mod facts;
 mod head;
 mod reading;
 pub mod sequence;
+mod transcript;
 
 pub use facts::{Facts, RpcError};
 use reading::Reading;
 use sequence::{Place, Sequence};
+pub use transcript::Transcript;
 
 /// The longest body that is read, bytes.
 pub const MAX_BODY: usize = 64 << 20;
@@ -49,8 +51,9 @@ pub enum Awaited {
     },
     /// A status alone: the answer to a notification, a reply, or DELETE.
     Status,
-    /// The server's messages, until one side ends them. With an id, that of the `subscriptions/listen` that opened it: its
-    /// response is the orderly end.
+    /// The server's messages, until one side ends them. The exchange is complete when the stream is open; [`Exchange::follow`]
+    /// makes it ready for what comes then. With an id, that of the `subscriptions/listen` that opened it: an acknowledgement
+    /// must come first, and its response is the orderly end.
     Stream {
         /// The id of the request that opened it, if one did.
         id: Option<u64>,
@@ -193,6 +196,10 @@ pub struct Exchange {
     capabilities: Capabilities,
     keeps_result: bool,
     sequence: Sequence,
+    /// Whether the stream that was awaited is open.
+    follows: bool,
+    /// What came, for people; only where the exchange was told to keep it.
+    transcript: Option<Box<Transcript>>,
 }
 
 impl Exchange {
@@ -217,6 +224,8 @@ impl Exchange {
             capabilities: Capabilities::default(),
             keeps_result: false,
             sequence: Sequence::default(),
+            follows: false,
+            transcript: None,
         }
     }
 
@@ -265,6 +274,18 @@ impl Exchange {
         self
     }
 
+    /// Keeps what comes, for people to read.
+    #[must_use]
+    pub fn transcribed(mut self, kept: bool) -> Self {
+        self.transcript = kept.then(Box::default);
+        self
+    }
+
+    /// What came, where it was kept.
+    pub fn take_transcript(&mut self) -> Option<Box<Transcript>> {
+        self.transcript.take()
+    }
+
     /// What is known.
     pub fn facts(&self) -> &Facts {
         &self.facts
@@ -285,9 +306,10 @@ impl Exchange {
         self.verdict
     }
 
-    /// Whether the answer is a stream that is open.
-    pub fn is_streaming(&self) -> bool {
-        matches!(self.reading, Reading::Events(_) | Reading::Messages)
+    /// After a stream was opened: what comes next decides how it ends.
+    pub fn follow(&mut self) {
+        self.verdict = None;
+        self.follows = true;
     }
 
     /// Replies to requests of the server that came on the stream; each is to be sent by a POST of its own.
@@ -306,6 +328,9 @@ impl Exchange {
     pub fn take(&mut self, item: &Item<'_>) -> Progress {
         if self.verdict.is_some() && !matches!(item, Item::Answered { .. }) {
             return Progress::Complete;
+        }
+        if let Some(transcript) = &mut self.transcript {
+            transcript.take(item);
         }
         match *item {
             Item::Connected { took_ns } => self.facts.connect_ns = Some(took_ns),
@@ -465,7 +490,7 @@ impl Exchange {
             Awaited::Status => None,
         };
         match message::read(bytes, id) {
-            Incoming::Notification { method, params } => self.notification(&method, params),
+            Incoming::Notification { method, params } => self.notification(at, &method, params),
             Incoming::Request { method, id, params } => {
                 let is_stream = matches!(self.awaited, Awaited::Stream { .. });
                 if is_stream || self.replied < MAX_REPLIES {
@@ -487,12 +512,15 @@ impl Exchange {
         }
     }
 
-    fn notification(&mut self, method: &str, params: Option<&str>) {
-        if method != "notifications/progress" {
-            return;
-        }
-        let Awaited::Response { id, .. } = self.awaited else {
-            return;
+    fn notification(&mut self, at: i64, method: &str, params: Option<&str>) {
+        let id = match self.awaited {
+            Awaited::Response { id, .. } if method == "notifications/progress" => id,
+            Awaited::Stream { id: Some(_) } if !self.follows => {
+                let first = method == "notifications/subscriptions/acknowledged";
+                let class = if first { Class::None } else { Class::Malformed };
+                return self.settle(at, class, None);
+            }
+            _ => return,
         };
         let Some(value) = message::progress(params, id) else {
             return;
@@ -508,8 +536,9 @@ impl Exchange {
     fn result(&mut self, at: i64, raw: &str) {
         let (kind, expected) = match &self.awaited {
             Awaited::Response { kind, expected, .. } => (*kind, expected.as_slice()),
-            // The response to `subscriptions/listen` is its orderly end.
-            Awaited::Stream { .. } => return self.settle(at, Class::None, None),
+            // The response to `subscriptions/listen` is its orderly end, and no beginning.
+            Awaited::Stream { .. } if self.follows => return self.settle(at, Class::None, None),
+            Awaited::Stream { .. } => return self.settle(at, Class::Malformed, None),
             Awaited::Status => return,
         };
         let judged = message::judge(kind, self.era, raw, expected);
@@ -526,6 +555,10 @@ impl Exchange {
             Judged::Version(version) => {
                 self.facts.version = Some(version);
                 self.settle(at, Class::None, None);
+            }
+            Judged::UnknownVersion => {
+                self.facts.offers_unknown_version = true;
+                self.settle(at, Class::Malformed, None);
             }
             Judged::ToolError => self.settle(at, Class::Tool, None),
             Judged::Malformed => self.settle(at, Class::Malformed, None),

@@ -14,6 +14,11 @@ pub const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// The tool, prompt or resource, modern era.
 pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
+/// The trace that a request belongs to (W3C Trace Context).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The event after which a stream is to go on.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// The longest name of an instance that is taken from a header, bytes.
 const MAX_INSTANCE: usize = 128;
 /// The longest session id that is accepted, bytes; the specification has no bound.

@@ -89,12 +89,25 @@ impl HttpLink {
             let _ = exchange.take(&Item::Broken { at: clock::now() });
             return;
         };
-        let (head, mut body) = response.into_parts();
-        let mut progress = exchange.take(&Item::Head {
+        let (head, body) = response.into_parts();
+        let progress = exchange.take(&Item::Head {
             at: clock::now(),
             status: head.status,
             headers: &head.headers,
         });
+        // Kept only now: a future that is dropped while it reads closes its connection.
+        if self.read(body, progress, exchange).await {
+            self.sender = Some(sender);
+        }
+    }
+
+    /// Feeds the parts of a body until the exchange is complete; whether the connection is still good.
+    async fn read(
+        &mut self,
+        mut body: Incoming,
+        mut progress: Progress,
+        exchange: &mut Exchange,
+    ) -> bool {
         while progress == Progress::More {
             match body.frame().await {
                 Some(Ok(frame)) => {
@@ -105,19 +118,18 @@ impl HttpLink {
                 }
                 Some(Err(_)) => {
                     let _ = exchange.take(&Item::Broken { at: clock::now() });
-                    return;
+                    return false;
                 }
                 None => {
                     let _ = exchange.take(&Item::End { at: clock::now() });
-                    self.sender = Some(sender);
-                    return;
+                    return true;
                 }
             }
             // A reply that the server waits for must go out while its stream is open.
             self.send_replies(exchange);
         }
-        self.sender = Some(sender);
         self.rest = Some(body);
+        true
     }
 
     fn request(&self, outgoing: Outgoing) -> Request<Full<Bytes>> {
@@ -169,6 +181,21 @@ impl Link for HttpLink {
         exchange: &'a mut Exchange,
     ) -> LocalFuture<'a, ()> {
         self.run_boxed(outgoing, exchange)
+    }
+
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        Box::pin(async {
+            match self.rest.take() {
+                Some(body) => {
+                    if !self.read(body, Progress::More, exchange).await {
+                        self.sender = None;
+                    }
+                }
+                None => {
+                    let _ = exchange.take(&Item::End { at: clock::now() });
+                }
+            }
+        })
     }
 
     fn settle(&mut self) -> LocalFuture<'_, ()> {

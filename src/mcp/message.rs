@@ -45,10 +45,10 @@ impl RequestKind {
 /// The notification that ends the legacy handshake, whole.
 pub const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-/// The parameters of `initialize` for this version.
+/// The members of the parameters of `initialize` for this version.
 pub fn initialize_params(version: ProtocolVersion, capabilities: Capabilities) -> String {
     format!(
-        r#"{{"protocolVersion":"{version}","capabilities":{},"clientInfo":{{"name":"mcpload","version":"{}"}}}}"#,
+        r#""protocolVersion":"{version}","capabilities":{},"clientInfo":{{"name":"mcpload","version":"{}"}}"#,
         capabilities.json(),
         env!("CARGO_PKG_VERSION")
     )
@@ -70,16 +70,54 @@ pub fn cancelled(id: u64) -> String {
     )
 }
 
-/// The bytes of a request; `params` is a JSON object, or empty for none.
-pub fn request(id: u64, method: &str, params: &str) -> String {
-    let mut text = String::with_capacity(params.len() + method.len() + 64);
+/// The parameters of a request, each part as JSON members without braces; empty parts are left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Params<'a> {
+    /// The members of `_meta`.
+    pub meta: &'a str,
+    /// Whether progress is asked for; the request's id is the token.
+    pub progress: bool,
+    /// The members beside it.
+    pub members: &'a str,
+    /// Where the list goes on.
+    pub cursor: Option<&'a str>,
+    /// Further members: what a multi-round-trip request adds.
+    pub further: &'a str,
+}
+
+/// The bytes of a request; it has no parameters if all of their parts are empty.
+pub fn request(id: u64, method: &str, params: &Params<'_>) -> String {
+    let mut text = String::with_capacity(params.members.len() + params.meta.len() + 128);
     // Writing to a String cannot fail.
     let _ = write!(text, r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}""#);
-    if !params.is_empty() {
-        text.push_str(r#","params":"#);
-        text.push_str(params);
+    let empty = text.len();
+    let next = |text: &mut String| {
+        text.push_str(if text.len() == empty {
+            r#","params":{"#
+        } else {
+            ","
+        });
+    };
+    if !params.meta.is_empty() || params.progress {
+        next(&mut text);
+        let _ = write!(text, r#""_meta":{{{}"#, params.meta);
+        if params.progress {
+            let comma = if params.meta.is_empty() { "" } else { "," };
+            let _ = write!(text, r#"{comma}"progressToken":{id}"#);
+        }
+        text.push('}');
     }
-    text.push('}');
+    for members in [params.members, params.further] {
+        if !members.is_empty() {
+            next(&mut text);
+            text.push_str(members);
+        }
+    }
+    if let Some(cursor) = params.cursor {
+        next(&mut text);
+        let _ = write!(text, r#""cursor":{}"#, Value::from(cursor));
+    }
+    text.push_str(if text.len() == empty { "}" } else { "}}" });
     text
 }
 

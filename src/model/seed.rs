@@ -26,6 +26,12 @@ pub enum Purpose {
     User = 4,
     /// Times of random arrivals; the index is the workload's.
     Profile = 5,
+    /// Whether a call is cancelled; the index is the arrival's.
+    Cancel = 6,
+    /// Pauses before repeated attempts; the index is the arrival's, with the attempt.
+    Backoff = 7,
+    /// Rows of data files that arrivals take; the index is the arrival's.
+    Data = 8,
 }
 
 impl Seed {

@@ -21,6 +21,14 @@ pub enum Transition {
     Failed,
     /// The client ended the session with DELETE.
     Closed,
+    /// The client left without a word, as the scenario wants it; the server is not told.
+    Abandoned,
+    /// A stream of the session's messages was opened.
+    StreamOpened,
+    /// That stream, or one that carried an answer, ended before its time.
+    StreamCut,
+    /// It was resumed where it had ended; `missed` and `doubled` say how well.
+    Resumed,
 }
 
 /// One transition of one session.
@@ -44,4 +52,8 @@ pub struct SessionRow {
     pub instance: String,
     /// How it showed: `http 404`, `http 400`, `connect`, …; empty where nothing is to be said.
     pub cause: String,
+    /// For `resumed`: messages that did not come although later ones did, as far as their numbers tell.
+    pub missed: u64,
+    /// For `resumed`: messages that came twice.
+    pub doubled: u64,
 }

@@ -268,6 +268,8 @@ fn empty_session() -> SessionRow {
         transition: crate::model::session::Transition::Born,
         instance: String::new(),
         cause: String::new(),
+        missed: 0,
+        doubled: 0,
     }
 }
 
@@ -294,7 +296,7 @@ mod tests {
         let header = String::from_utf8(header_of(&empty_session()).unwrap()).unwrap();
         assert_eq!(
             header,
-            "at,worker,workload,client,session,protocol,transition,instance,cause\n"
+            "at,worker,workload,client,session,protocol,transition,instance,cause,missed,doubled\n"
         );
     }
 }

@@ -240,6 +240,23 @@ impl Page {
                 words::count(sessions.closed),
             ),
         );
+        if sessions.abandoned > 0 {
+            let left = words::plural(sessions.abandoned, "session");
+            self.paragraph(2, &format!("Left without a word: {left}."));
+        }
+        if sessions.streams + sessions.streams_cut > 0 {
+            self.paragraph(
+                2,
+                &format!(
+                    "Streams: {} opened, {} cut, {} resumed; {} missed and {} doubled on them.",
+                    words::count(sessions.streams),
+                    words::count(sessions.streams_cut),
+                    words::count(sessions.resumed),
+                    words::plural(sessions.missed, "message"),
+                    words::count(sessions.doubled),
+                ),
+            );
+        }
     }
 
     fn directions(&mut self, report: &Report) {

@@ -383,6 +383,7 @@ fn analysis() -> Analysis {
             re_established: 34,
             failed: 0,
             closed: 100,
+            ..SessionStats::default()
         },
         slots: vec![
             slot("balancer-1", "balancer", vec![window(-0.4, end)], 0, 0),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use mcpload::model::{Class, ProtocolVersion, Share};
-use mcpload::plan::Method;
+use mcpload::plan::{Dialect, Method};
 use mcpload::reference::server::{Args, serve_on};
 use serde_json::json;
 
@@ -43,11 +43,11 @@ fn the_reference_server_answers_every_method_in_both_eras() {
     let mut plan = plan::constant("100/s", Duration::from_secs(2));
     let workload = &mut plan.workloads[0];
     workload.protocols = vec![
-        (ProtocolVersion::V2025_06_18, 1),
-        (ProtocolVersion::V2025_11_25, 1),
-        (ProtocolVersion::V2026_07_28, 2),
+        (Dialect::Version(ProtocolVersion::V2025_06_18), 1),
+        (Dialect::Version(ProtocolVersion::V2025_11_25), 1),
+        (Dialect::Version(ProtocolVersion::V2026_07_28), 2),
     ];
-    workload.cold = "20%".parse::<Share>().unwrap();
+    workload.connections.cold = "20%".parse::<Share>().unwrap();
     let echo = step(
         Method::ToolsCall,
         "echo",
@@ -55,7 +55,7 @@ fn the_reference_server_answers_every_method_in_both_eras() {
     );
     let text = mcpload::plan::Expectation::TextEquals("{{ random.hex(16) }}".to_owned());
     let echo = mcpload::plan::StepPlan {
-        expect: Some(text),
+        expect: vec![text],
         ..echo
     };
     workload.operations = vec![

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mcpload::model::{Call, Class, Outcome, ProtocolVersion};
-use mcpload::plan::Method;
+use mcpload::plan::{Dialect, Method};
 use serde_json::json;
 
 use crate::conductor::{Worker, run};
@@ -64,8 +64,8 @@ fn rows_counts_and_histograms_say_the_same() {
     let stub = Stub::start(Manner::Json);
     let mut plan = plan::constant("100/s", SECOND);
     plan.workloads[0].protocols = vec![
-        (ProtocolVersion::V2025_11_25, 1),
-        (ProtocolVersion::V2026_07_28, 1),
+        (Dialect::Version(ProtocolVersion::V2025_11_25), 1),
+        (Dialect::Version(ProtocolVersion::V2026_07_28), 1),
     ];
     let list = plan::operation(
         "list",

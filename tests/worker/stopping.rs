@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mcpload::load::frames::{FromWorker, ToWorker};
 use mcpload::model::{Class, ProtocolVersion};
+use mcpload::plan::Dialect;
 
 use crate::conductor::Worker;
 use crate::plan;
@@ -61,13 +62,13 @@ fn a_graceful_stop_lets_operations_end_and_a_hard_one_gives_them_up() {
 fn a_worker_says_why_it_cannot_work() {
     let mut worker = Worker::assign(
         &plan::constant("10/s", SECOND),
-        "https://127.0.0.1:1/mcp",
+        "gopher://127.0.0.1:1/mcp",
         0,
         1,
     );
     match worker.next() {
         Some(FromWorker::Failed(failed)) => {
-            assert!(failed.reason.contains("TLS"), "{}", failed.reason);
+            assert!(failed.reason.contains("expected http://"), "{}", failed.reason);
         }
         other => panic!("{other:?}"),
     }

@@ -5,23 +5,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderValue;
 
-use super::{Client, Place, Ready, workload};
+use super::Client;
+use super::sending::{Answered, Ready};
 use crate::clock;
+use crate::load::place::Place;
 use crate::load::recording::{Asked, Attempt, Move};
-use crate::mcp::capabilities::Capabilities;
 use crate::mcp::exchange::Awaited;
-use crate::mcp::message::{self, RequestKind};
-use crate::mcp::{Outgoing, Verb, header};
+use crate::mcp::message::{self, Params, RequestKind};
+use crate::mcp::{Verb, header};
 use crate::model::Class;
 use crate::model::outcome::Outcome;
 use crate::model::protocol::Era;
 use crate::model::session::Transition;
+use crate::plan::Transport;
 
 /// How long the end of a session may take.
-const GOODBYE: Duration = Duration::from_secs(5);
+pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 
 /// An established session.
 #[derive(Clone, Debug)]
@@ -37,43 +38,51 @@ pub(super) struct Session {
 impl Client {
     /// Whether the client can send: it has a session, needs none, or could get one now.
     pub(super) async fn has_session(&mut self) -> bool {
-        self.protocol.era() == Era::Modern || self.session.is_some() || self.establish(None).await
+        if !self.settle_version().await {
+            return false;
+        }
+        if self.is_legacy() && self.session.is_none() && !self.establish(None).await {
+            return false;
+        }
+        self.listen();
+        true
     }
 
     /// Sets the client up before the run: a legacy client gets its session. The error says why there is none.
     pub(crate) async fn set_up(&mut self) -> Result<bool, String> {
-        if self.protocol.era() == Era::Modern {
-            return Ok(false);
+        if !self.settle_version().await {
+            return Err("the server did not say what it speaks".to_owned());
         }
-        match self.try_establish(None).await {
-            Ok(()) => Ok(true),
-            Err(cause) => Err(cause),
+        if self.is_legacy() && self.session.is_none() {
+            self.try_establish(None).await?;
         }
+        self.listen();
+        Ok(self.is_legacy())
     }
 
     /// Establishes a session, in place of the one that there is; whether that worked. Within an operation its Calls belong to
     /// that operation, and the last of them ends it if it fails.
     pub(super) async fn establish(&mut self, within: Option<Place>) -> bool {
-        self.try_establish(within).await.is_ok()
+        let established = self.try_establish(within).await.is_ok();
+        if established {
+            self.listen();
+        }
+        established
     }
 
     async fn try_establish(&mut self, within: Option<Place>) -> Result<(), String> {
-        self.session = None;
+        self.listener = None;
+        let replaces = self.session.take().is_some();
         let number = self.sessions + 1;
-        let params = message::initialize_params(self.protocol, Capabilities::default());
-        let id = self.next_id();
-        let (mut call, facts) = {
-            let ready = self.handshake(
-                Asked::Initialize,
-                message::request(id, RequestKind::Initialize.name(), &params),
-                Awaited::Response {
-                    id,
-                    kind: RequestKind::Initialize,
-                    expected: Vec::new(),
-                },
-            );
-            self.send(place_of(within), ready).await
-        };
+        let Answered {
+            mut call,
+            mut facts,
+            ..
+        } = self.initialize(within).await;
+        if self.falls_back_to_sse(&call, &facts) {
+            self.record(call).await;
+            Answered { call, facts, .. } = self.initialize(within).await;
+        }
         match facts.version {
             Some(version) if version.era() == Era::Legacy => self.protocol = version,
             // A version that it was not asked for and that cannot be spoken with a session.
@@ -81,7 +90,12 @@ impl Client {
             None => {}
         }
         if call.class != Class::None {
-            return Err(self.not_established(call, number, within).await);
+            let cause = if facts.offers_unknown_version {
+                "offers a version that mcpload does not speak".to_owned()
+            } else {
+                cause_of(&call)
+            };
+            return Err(self.not_established(call, number, within, cause).await);
         }
         let instance = call.instance.clone();
         self.record(call).await;
@@ -90,20 +104,27 @@ impl Client {
             id: facts.session,
             lost: false,
         });
-        let body = message::INITIALIZED.to_owned();
-        let ready = self.handshake(Asked::Initialized, body, Awaited::Status);
-        let (call, _) = self.send(place_of(within), ready).await;
+        let ready = Ready::post(
+            Asked::Initialized,
+            self.headers(),
+            message::INITIALIZED.to_owned(),
+            Awaited::Status,
+            self.upkeep_timeout(),
+        );
+        let Answered { call, .. } = self.send(place_of(within), ready).await;
         if call.class != Class::None {
             self.session = None;
-            return Err(self.not_established(call, number, within).await);
+            let cause = cause_of(&call);
+            return Err(self.not_established(call, number, within, cause).await);
         }
         self.record(call).await;
         self.sessions = number;
-        let transition = if number == 1 {
-            Transition::Born
-        } else {
+        let transition = if replaces || self.had_session {
             Transition::ReEstablished
+        } else {
+            Transition::Born
         };
+        self.had_session = true;
         self.moved(Move {
             instance,
             ..self.blank_move(number, transition)
@@ -111,25 +132,29 @@ impl Client {
         Ok(())
     }
 
-    /// A message of the handshake; the headers are those of the session as it is.
-    fn handshake(&self, asked: Asked, body: String, awaited: Awaited) -> Ready {
+    /// Asks for a session.
+    async fn initialize(&mut self, within: Option<Place>) -> Answered {
+        let id = self.next_id();
+        let kind = RequestKind::Initialize;
+        let members = message::initialize_params(self.protocol, self.shared.capabilities);
+        let params = Params {
+            members: &members,
+            ..Params::default()
+        };
         let mut headers = self.headers();
-        if asked == Asked::Initialize {
-            headers.remove(header::PROTOCOL_VERSION);
-        }
-        let timeout = workload(&self.shared.table, self.workload)
-            .map_or(GOODBYE, |workload| workload.upkeep_timeout);
-        Ready {
-            asked,
-            outgoing: Outgoing {
-                verb: Verb::Post,
-                headers,
-                body: Bytes::from(body),
+        headers.remove(header::PROTOCOL_VERSION);
+        let ready = Ready::post(
+            Asked::Initialize,
+            headers,
+            message::request(id, kind.name(), &params),
+            Awaited::Response {
+                id,
+                kind,
+                expected: Vec::new(),
             },
-            awaited,
-            timeout,
-            session: self.session_number(),
-        }
+            self.upkeep_timeout(),
+        );
+        self.send(place_of(within), ready).await
     }
 
     /// Writes down that no session could be established, and returns the cause.
@@ -138,8 +163,8 @@ impl Client {
         mut call: Attempt,
         number: u32,
         within: Option<Place>,
+        cause: String,
     ) -> String {
-        let cause = cause_of(&call);
         let instance = call.instance.clone();
         // The call was refused, and is not sent again: what had an effect are only the steps before it.
         call.ends = within.map(|place| place.ended(Outcome::Fail));
@@ -169,10 +194,16 @@ impl Client {
                 })
         };
         let in_question = matches!(call.class, Class::SessionLost | Class::Http);
-        let Some(session) = self.session.as_mut().filter(|session| session.id.is_some()) else {
+        let over_sse = self.transport == Transport::Sse;
+        let Some(session) = self.session.as_mut() else {
             return false;
         };
-        if !(in_question && call.code.is_some_and(says_so)) {
+        let is_lost = match call.code {
+            Some(code) => in_question && (session.id.is_some() || over_sse) && says_so(code),
+            // The stream that carried it has ended.
+            None => call.class == Class::SessionLost,
+        };
+        if !is_lost {
             return false;
         }
         let is_news = !std::mem::replace(&mut session.lost, true);
@@ -195,21 +226,19 @@ impl Client {
         };
         let plan = self.shared.table.plan.workloads.get(self.workload as usize);
         let wanted = plan.is_some_and(|plan| plan.goodbye);
+        self.listener = None;
         if !wanted || session.lost || session.id.is_none() {
+            self.link.close();
             return;
         }
-        let ready = Ready {
-            asked: Asked::Delete,
-            outgoing: Outgoing {
-                verb: Verb::Delete,
-                headers: self.headers(),
-                body: Bytes::new(),
-            },
-            awaited: Awaited::Status,
-            timeout: GOODBYE,
-            session: Some(session.number),
-        };
-        let (mut call, _) = self.send(Place::upkeep(), ready).await;
+        let ready = Ready::bare(
+            Asked::Delete,
+            Verb::Delete,
+            self.headers(),
+            Awaited::Status,
+            GOODBYE,
+        );
+        let Answered { mut call, .. } = self.send(Place::upkeep(), ready).await;
         let ended = call.class == Class::None;
         if (call.class, call.code) == (Class::Http, Some(405)) {
             // A server may not let its clients end sessions; saying so is a right answer.
@@ -229,7 +258,15 @@ impl Client {
         self.link.close();
     }
 
-    fn blank_move(&self, session: u32, transition: Transition) -> Move {
+    /// Leaves the session without a word; the next one is another user's.
+    pub(super) fn abandon_session(&mut self) {
+        self.had_session = false;
+        if let Some(session) = self.session.take() {
+            self.moved(self.blank_move(session.number, Transition::Abandoned));
+        }
+    }
+
+    pub(super) fn blank_move(&self, session: u32, transition: Transition) -> Move {
         Move {
             at: clock::now(),
             workload: self.workload,
@@ -239,10 +276,12 @@ impl Client {
             transition,
             instance: None,
             cause: String::new(),
+            missed: 0,
+            doubled: 0,
         }
     }
 
-    fn moved(&self, change: Move) {
+    pub(super) fn moved(&self, change: Move) {
         self.shared.recorder.borrow_mut().transition(change);
     }
 }

@@ -190,13 +190,11 @@ fn call(table: &Table, clock: Clock, row: &Attempt) -> Call {
         Asked::Step => step.map_or("", |step| {
             crate::load::table::wire_name(step.method, row.protocol.era())
         }),
-        Asked::Initialize => "initialize",
-        Asked::Initialized => "notifications/initialized",
-        Asked::Delete => "DELETE",
+        asked => asked.method(),
     };
     let target = match row.asked {
         Asked::Step => step.map_or("", |step| step.target.as_str()),
-        Asked::Initialize | Asked::Initialized | Asked::Delete => "",
+        _ => "",
     };
     Call {
         done: at(row.done),
@@ -207,7 +205,7 @@ fn call(table: &Table, clock: Clock, row: &Attempt) -> Call {
         first_byte: row.first_byte.map(at),
         first_event: row.first_event.map(at),
         connect_ns: row.connect_ns,
-        tls_ns: None,
+        tls_ns: row.tls_ns,
         worker: table.index,
         workload: workload_name(table, row.workload).to_owned(),
         operation: operation_name(table, row.workload, row.operation).to_owned(),
@@ -241,6 +239,8 @@ fn session_row(table: &Table, clock: Clock, row: &Move) -> SessionRow {
         transition: row.transition,
         instance: instance_name(row.instance.as_ref()),
         cause: row.cause.clone(),
+        missed: row.missed,
+        doubled: row.doubled,
     }
 }
 

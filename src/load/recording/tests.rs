@@ -5,19 +5,22 @@ use std::sync::mpsc::{channel, sync_channel};
 use serde_json::json;
 
 use super::*;
-use crate::plan::Plan;
+use crate::plan::{OperationPlan, Plan, WorkloadPlan};
 
 const SECOND: i64 = 1_000_000_000;
 
 fn table() -> Arc<Table> {
+    let operation = OperationPlan {
+        name: "echo".to_owned(),
+        weight: 1,
+        timeout: std::time::Duration::from_secs(1),
+        steps: Vec::new(),
+        cancel: None,
+    };
     let plan = json!({
         "name": "test", "seed": 1, "workers": 1, "steady": {"share": "0%", "over": "1s"},
         "fleet": {"driver": {"kind": "external"}, "roles": [], "endpoint": {"urls": []}, "served_by": null},
-        "workloads": [{
-            "name": "main", "number": 0, "clients": 1, "protocols": [["2025-11-25", 1]], "cold": "0%", "goodbye": false,
-            "recovery": {"name": "spec", "lost_statuses": [404], "reinitialise": true, "retries": 0},
-            "operations": [{"name": "echo", "weight": 1, "timeout": "1s", "steps": []}], "headers": {}, "max_lag": "1s",
-        }],
+        "workloads": [WorkloadPlan::new("main", 1, vec![operation])],
         "phases": [{"name": "only", "window": {"start": 0, "end": 100 * SECOND}, "measure": true, "loads": {}}],
         "faults": [], "objectives": [], "checks": [], "origins": {},
     });
@@ -35,6 +38,7 @@ fn call(done: i64) -> Attempt {
         first_byte: Some(done - 1_000_000),
         first_event: None,
         connect_ns: None,
+        tls_ns: None,
         workload: 0,
         operation: Some(0),
         arrival: Some(0),

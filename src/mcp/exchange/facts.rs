@@ -27,6 +27,8 @@ pub struct Facts {
     pub session: Option<HeaderValue>,
     /// The version that the answer to `initialize` chose.
     pub version: Option<ProtocolVersion>,
+    /// Whether the answer to `initialize` chose a version that we do not speak.
+    pub offers_unknown_version: bool,
     /// Bytes of the body so far.
     pub bytes_in: u64,
     /// How long the server asks to wait before the request is sent again (`Retry-After` in seconds).

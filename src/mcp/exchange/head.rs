@@ -25,6 +25,11 @@ impl Exchange {
                 .map(|text| text.chars().take(MAX_CHALLENGE).collect());
         }
         self.reading = self.reading_of(status.as_u16(), headers);
+        if matches!(self.awaited, Awaited::Stream { id: None })
+            && matches!(self.reading, Reading::Events(_))
+        {
+            self.settle(at, Class::None, None);
+        }
     }
 
     /// Notes the instance that answered, and its cookies.

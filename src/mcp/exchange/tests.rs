@@ -1,6 +1,7 @@
 //! What an exchange makes of every way in which a request can end.
 
-use http::HeaderName;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
 
 use super::*;
 use crate::plan::Method;
@@ -14,7 +15,7 @@ fn exchange(in_session: bool) -> Exchange {
     let awaited = Awaited::Response {
         id: 7,
         kind: RequestKind::Method(Method::ToolsCall),
-        expected: Some(Expected::Equals("hi".to_owned())),
+        expected: vec![Expected::Equals("hi".to_owned())],
     };
     let served_by = Some(HeaderName::from_static("mcpload-instance"));
     Exchange::new(awaited, Era::Legacy, in_session, served_by)

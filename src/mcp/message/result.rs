@@ -67,6 +67,8 @@ pub enum Judged {
     Right,
     /// The result of `initialize`: the version that the server chose.
     Version(ProtocolVersion),
+    /// The result of `initialize` with a version that we do not speak.
+    UnknownVersion,
     /// It asks for input first (2026-07-28, multi-round-trip requests).
     AsksInput,
     /// A tool error.
@@ -199,8 +201,10 @@ fn worth(kind: RequestKind, era: Era, raw: &str, body: &Body<'_>, expected: &[Ex
             .protocol_version
             .as_deref()
             .and_then(|text| text.parse().ok());
-        return match (version, &body.capabilities, &body.server_info) {
-            (Some(version), Some(_), Some(_)) => Judged::Version(version),
+        let is_whole = body.capabilities.is_some() && body.server_info.is_some();
+        return match (version, &body.protocol_version) {
+            (Some(version), _) if is_whole => Judged::Version(version),
+            (None, Some(_)) if is_whole => Judged::UnknownVersion,
             _ => Judged::Malformed,
         };
     }

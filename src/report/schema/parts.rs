@@ -445,6 +445,18 @@ fn analysis() -> Value {
         ("re_established", count("sessions that replaced lost ones")),
         ("failed", count("attempts to establish one that failed")),
         ("closed", count("sessions ended by DELETE")),
+        (
+            "abandoned",
+            count("sessions that their clients left without a word"),
+        ),
+        (
+            "streams",
+            count("streams of the server's messages that were opened"),
+        ),
+        ("streams_cut", count("streams that ended before their time")),
+        ("resumed", count("those that were resumed")),
+        ("missed", count("messages that a resumed stream left out")),
+        ("doubled", count("messages that came twice")),
     ]);
     let worker = json!({ "type": "array", "prefixItems": [count("a worker"), text("the reason")], "minItems": 2, "maxItems": 2 });
     let steady = object(&[

@@ -1,0 +1,76 @@
+//! [`Ways`]: how the clients of a workload get to the fleet; it opens a link for each of them.
+//!
+//! Impure only in that links connect later. Client c goes to endpoint c mod their number, from source address c mod theirs: both
+//! are the same on any number of workers.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use crate::mcp::Link;
+use crate::mcp::endpoint::Endpoint;
+use crate::mcp::http::HttpLink;
+use crate::plan::{SourceRange, Transport, WorkloadPlan};
+
+/// How the clients of a workload get to the fleet.
+pub(crate) struct Ways {
+    endpoints: Vec<Rc<Endpoint>>,
+    transport: Transport,
+    sources: Vec<SourceRange>,
+    /// Where clients connect from if the workload names no addresses.
+    source: Option<IpAddr>,
+}
+
+impl Ways {
+    /// Of this workload, to these endpoints.
+    pub(crate) fn new(
+        plan: &WorkloadPlan,
+        endpoints: &[Rc<Endpoint>],
+        source: Option<IpAddr>,
+    ) -> Self {
+        Self {
+            endpoints: endpoints.to_vec(),
+            transport: plan.transport,
+            sources: plan.connections.sources.clone(),
+            source,
+        }
+    }
+
+    /// Where client `client` goes.
+    pub(crate) fn endpoint(&self, client: u32) -> Option<&Rc<Endpoint>> {
+        let place = (client as usize).checked_rem(self.endpoints.len())?;
+        self.endpoints.get(place)
+    }
+
+    /// How messages travel.
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// A link for client `client` over `transport`.
+    pub(crate) fn open(&self, client: u32, transport: Transport) -> Option<Box<dyn Link>> {
+        let endpoint = Rc::clone(self.endpoint(client)?);
+        let source = self.source_of(client);
+        match transport {
+            Transport::StreamableHttp => Some(Box::new(HttpLink::new(endpoint, source))),
+            Transport::Sse | Transport::Stdio | Transport::Websocket => None,
+        }
+    }
+
+    fn source_of(&self, client: u32) -> Option<IpAddr> {
+        let all: u64 = self
+            .sources
+            .iter()
+            .map(|range| u64::from(range.count))
+            .sum();
+        let Some(mut number) = u64::from(client).checked_rem(all) else {
+            return self.source;
+        };
+        for range in &self.sources {
+            if number < u64::from(range.count) {
+                return Some(range.address(u32::try_from(number).unwrap_or(0)));
+            }
+            number -= u64::from(range.count);
+        }
+        self.source
+    }
+}
