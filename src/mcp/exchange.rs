@@ -256,6 +256,7 @@ impl Exchange {
         let mut listener = Self::new(Awaited::Stream { id: None }, self.era, false, None);
         listener.capabilities = self.capabilities;
         listener.headers = self.headers.clone();
+        listener.follows = true;
         let _ = listener.take(&Item::Streamed);
         listener
     }
@@ -378,8 +379,11 @@ impl Exchange {
     }
 
     fn written(&mut self, at: i64) {
-        if matches!(self.awaited, Awaited::Status) {
-            self.settle(at, Class::None, None);
+        match self.awaited {
+            Awaited::Status => self.settle(at, Class::None, None),
+            // The messages that were asked for come on the stream that is open.
+            Awaited::Stream { id: None } if !self.follows => self.settle(at, Class::None, None),
+            Awaited::Response { .. } | Awaited::Stream { .. } => {}
         }
     }
 

@@ -84,7 +84,7 @@ impl Stream {
         exchange: &mut Exchange,
     ) -> Left {
         let attending = self.mailbox.attend(exchange);
-        let Local::Message(outgoing) = locally(outgoing, &attending, exchange).await else {
+        let Local::Message(outgoing) = locally(outgoing, exchange) else {
             return Left::Stream;
         };
         let opened = {
@@ -173,6 +173,17 @@ impl Link for SseLink {
         exchange: &'a mut Exchange,
     ) -> LocalFuture<'a, ()> {
         Box::pin(self.run(outgoing, exchange))
+    }
+
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        Box::pin(async {
+            match &self.stream {
+                Some(stream) => stream.mailbox.attend(exchange).carry(exchange).await,
+                None => {
+                    let _ = exchange.take(&Item::Gone { at: clock::now() });
+                }
+            }
+        })
     }
 
     fn settle(&mut self) -> LocalFuture<'_, ()> {

@@ -122,6 +122,17 @@ impl Link for StdioLink {
         Box::pin(self.run(outgoing, exchange))
     }
 
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        Box::pin(async {
+            match &self.open {
+                Some(open) => open.channel.follow(exchange).await,
+                None => {
+                    let _ = exchange.take(&Item::Gone { at: clock::now() });
+                }
+            }
+        })
+    }
+
     fn settle(&mut self) -> LocalFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

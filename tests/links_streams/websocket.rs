@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use crate::support::{
-    CLIENT_PONG, Peer, SERVER_PING, answer, call, class, headers, listen, notify, run,
+    CLIENT_PONG, Peer, SERVER_PING, answer, call, class, headers, listen, notify, ping, run,
 };
 
 type Socket = WebSocketStream<TcpStream>;
@@ -69,7 +69,7 @@ async fn say(socket: &mut Socket, text: impl Into<String>) {
 async fn established(listener: &TcpListener, link: &mut WebSocketLink) -> Socket {
     let server = async {
         let mut socket = accept(listener).await;
-        assert_eq!(heard(&mut socket).await, message::request(1, "ping", ""));
+        assert_eq!(heard(&mut socket).await, ping(1));
         say(&mut socket, answer(1)).await;
         socket
     };
