@@ -3,7 +3,7 @@
 //! Pure. An [`Exchange`] is told what happened (connected, sent, head, body, messages, end, failure) in the order in which it
 //! happened, and decides what the answer is worth; it never asks for the time. Classification: `model::outcome`. A status of 400
 //! or above decides before any body does, except that the modern era says with a JSON-RPC error why it refuses; after a
-//! head of 2xx only a whole, valid answer is one. Next: `mcp::http` feeds it; [`reading`] is the body under way.
+//! head of 2xx only a whole, valid answer is one. Next: `mcp::http` feeds it; `reading` is the body under way.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};

@@ -2,7 +2,7 @@
 //!
 //! Impure: sockets and the clock. The session is the stream: when it ends, the session is lost. Invariants: messages go nowhere but to
 //! the server that the stream came from; a message is posted at most once; answers count from the stream alone, whatever the
-//! body of a POST's answer holds. Next: [`open`] has the stream, [`connection`] the POSTs, `mcp::stream` the messages.
+//! body of a POST's answer holds. Next: `open` has the stream, `connection` the POSTs, `mcp::stream` the messages.
 
 use std::io;
 use std::net::IpAddr;

@@ -2,7 +2,7 @@
 //!
 //! Impure: processes, pipes and the clock. The child has a process group of its own, and so takes none of our signals. Invariants:
 //! each link has at most one child that is not about to end; nothing of a child's group goes on when its link is dropped. Next:
-//! [`child`] keeps the process, `mcp::stream` the messages.
+//! `child` keeps the process, `mcp::stream` the messages.
 
 use std::collections::BTreeMap;
 use std::io;

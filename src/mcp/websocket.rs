@@ -34,6 +34,7 @@ use super::exchange::{Exchange, Item, MAX_BODY};
 use super::stream::{Channel, Ending, Letter, Mailbox};
 use super::{Link, LocalFuture, Outgoing};
 use crate::clock;
+use crate::plan::VanishHow;
 
 /// How long a close frame may wait for its answer.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -182,6 +183,11 @@ impl Link for WebSocketLink {
 
     fn beside(&self) -> Option<Box<dyn Link>> {
         None
+    }
+
+    /// Leaves without a close frame; of the ways to vanish this is the only one here.
+    fn vanish(&mut self, _how: VanishHow) {
+        self.open = None;
     }
 }
 

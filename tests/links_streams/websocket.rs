@@ -10,6 +10,7 @@ use mcpload::mcp::endpoint::Endpoint;
 use mcpload::mcp::message;
 use mcpload::mcp::websocket::WebSocketLink;
 use mcpload::model::Class;
+use mcpload::plan::VanishHow;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -273,6 +274,18 @@ fn closing_says_goodbye() {
         }
         assert!(socket.next().await.is_none());
         // The next call begins anew.
+        established(&listener, &mut link).await;
+    });
+}
+
+#[test]
+fn vanishing_says_nothing() {
+    run(async {
+        let (listener, mut link) = linked().await;
+        let mut socket = established(&listener, &mut link).await;
+        link.vanish(VanishHow::Close);
+        let left = socket.next().await;
+        assert!(!matches!(left, Some(Ok(Message::Close(_)))), "{left:?}");
         established(&listener, &mut link).await;
     });
 }
