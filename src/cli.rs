@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub mod exit;
 mod call;
+pub mod exit;
 mod init;
 mod out;
 mod plan;

@@ -1,8 +1,9 @@
 //! The MCP client that measures: request bytes, answers, event streams, and one HTTP connection.
 //!
 //! [`message`], [`sse`], [`header`] and [`exchange`] are pure: bytes and stamped items go in, an answer and facts come
-//! out. The links do I/O: [`http`] (Streamable HTTP), [`http_sse`], [`websocket`], [`stdio`]. Invariant: nothing here retries, pools or hides an attempt; every request that is sent is one
-//! exchange with its own facts. Who sends what, and when, is decided in `load::client`.
+//! out. [`dial`], [`tls`] and the links do I/O: [`http`] (Streamable HTTP), [`http_sse`], [`websocket`], [`stdio`]. Invariant:
+//! nothing here retries or hides an attempt; every request that is sent is one exchange with its own facts. Who sends what, and
+//! when, is decided in `load::client`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 use ::http::HeaderMap;
 use bytes::Bytes;
 
+pub mod auth;
 pub mod capabilities;
 pub mod catalogue;
 pub mod dial;
@@ -22,6 +24,7 @@ pub mod message;
 pub mod sse;
 pub mod stdio;
 mod stream;
+pub mod tls;
 pub mod websocket;
 
 use crate::plan::VanishHow;
@@ -55,8 +58,8 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// A way to a server: sends a request and feeds what comes back, stamped, to an [`Exchange`].
 pub trait Link {
     /// Connects if there is no connection, sends, and feeds items until the exchange is complete or nothing more can come.
-    /// Dropping the future gives the request up: over HTTP its connection is closed; on a stream of messages the stream stays,
-    /// and a late answer is ignored.
+    /// Dropping the future gives the request up: over HTTP/1.1 its connection is closed, over HTTP/2 its stream is reset; on a
+    /// stream of messages the stream stays, and a late answer is ignored.
     fn exchange<'a>(
         &'a mut self,
         outgoing: Outgoing,
@@ -75,7 +78,7 @@ pub trait Link {
     /// Another link to the same server, for a stream beside the calls; `None` where one stream carries everything.
     fn beside(&self) -> Option<Box<dyn Link>>;
 
-    /// Leaves the connection as a client does that vanishes.
+    /// Leaves the connection as a client does that vanishes; closes it where that cannot be done.
     fn vanish(&mut self, _how: VanishHow) {
         self.close();
     }

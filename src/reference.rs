@@ -1,7 +1,8 @@
 //! The reference fleet: an MCP server and a balancer that behave, and switches that make each of them misbehave.
 //!
 //! Both are subcommands of the one binary (`mcpload serve server`, `mcpload serve balancer`), so that a scenario without a
-//! command of its own has a fleet. They know nothing of the harness and share no code with it beyond the vocabulary.
+//! command of its own has a fleet. They know nothing of the harness and share no code with it beyond the vocabulary and the
+//! rules of `fault::wire`, which a proxy applies to answers as the server does.
 
 pub mod balancer;
 pub mod server;

@@ -55,6 +55,7 @@ const MUST_BE_PURE: &[&str] = &[
     "report",
     "load/profiles",
     "load/frames",
+    "fault/wire",
 ];
 
 /// What is not pure although it stands below one of those: file below `src/`, reason.

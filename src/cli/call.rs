@@ -197,7 +197,11 @@ fn errand(args: &CallArgs) -> Result<Errand, String> {
     Ok(Errand {
         url: args.url.clone(),
         tls: TlsPlan {
-            ca: args.proof.ca.as_ref().map(|path| path.display().to_string()),
+            ca: args
+                .proof
+                .ca
+                .as_ref()
+                .map(|path| path.display().to_string()),
             insecure: args.proof.insecure,
         },
         served_by: Some(args.served_by.clone()),

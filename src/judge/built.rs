@@ -98,16 +98,20 @@ pub(crate) fn plan() -> Plan {
 fn workload() -> WorkloadPlan {
     WorkloadPlan {
         recovery: RecoveryPlan::preset("rmcp"),
-        ..WorkloadPlan::new("main", 40, vec![OperationPlan {
-            name: "echo".to_owned(),
-            weight: 1,
-            timeout: std::time::Duration::from_secs(2),
-            steps: vec![StepPlan {
-                target: "echo".to_owned(),
-                ..StepPlan::new("echo", Method::ToolsCall)
+        ..WorkloadPlan::new(
+            "main",
+            40,
+            vec![OperationPlan {
+                name: "echo".to_owned(),
+                weight: 1,
+                timeout: std::time::Duration::from_secs(2),
+                steps: vec![StepPlan {
+                    target: "echo".to_owned(),
+                    ..StepPlan::new("echo", Method::ToolsCall)
+                }],
+                cancel: None,
             }],
-            cancel: None,
-        }])
+        )
     }
 }
 

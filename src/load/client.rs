@@ -22,6 +22,7 @@ use super::table::{Operation, Table, Workload, nanos};
 use super::template::Context;
 use crate::clock;
 use crate::mcp::Link;
+use crate::mcp::auth::{AuthError, Authority, Credentials, Directory};
 use crate::mcp::capabilities::Capabilities;
 use crate::mcp::catalogue::Catalogue;
 use crate::mcp::message;
@@ -34,6 +35,7 @@ mod attempts;
 mod detect;
 mod learn;
 mod listener;
+mod proof;
 mod sending;
 mod session;
 mod tap;
@@ -41,6 +43,9 @@ mod tap;
 use listener::Listener;
 use session::Session;
 pub(crate) use tap::{Seen, Tap};
+
+/// How long the answer of an authorization server may take.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What all clients of a worker share.
 pub(crate) struct Shared {
@@ -56,6 +61,10 @@ pub(crate) struct Shared {
     pub(crate) capabilities: Capabilities,
     /// The members of `_meta` of every modern request.
     pub(crate) modern_meta: String,
+    /// What the clients of each workload get tokens with.
+    pub(crate) credentials: Vec<Option<Rc<Credentials>>>,
+    /// What they know together of authorization servers.
+    pub(crate) directory: Option<Rc<Directory>>,
     /// Who looks on.
     pub(crate) tap: Option<Box<dyn Tap>>,
     /// How many answers set a cookie.
@@ -66,9 +75,28 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// What the clients of a worker with this plan share.
-    pub(crate) fn new(table: Arc<Table>, recorder: Recorder, ways: Vec<Ways>) -> Self {
+    ///
+    /// # Errors
+    /// If some of them need tokens, and there is no HTTP client for that.
+    pub(crate) fn new(
+        table: Arc<Table>,
+        recorder: Recorder,
+        ways: Vec<Ways>,
+    ) -> Result<Self, AuthError> {
+        let credentials: Vec<_> = table
+            .workloads
+            .iter()
+            .map(|workload| workload.credentials.clone().map(Rc::new))
+            .collect();
+        let directory = credentials.iter().any(Option::is_some).then(|| {
+            // An authorization server may have a certificate of the same authority as the fleet.
+            let ca = table.plan.fleet.tls.ca.as_ref();
+            let roots = ca.and_then(|path| std::fs::read(path).ok());
+            Directory::with(roots.as_deref(), TOKEN_PATIENCE)
+        });
+        let directory = directory.transpose()?;
         let catalogues = table.workloads.iter().map(|_| Catalogue::default());
-        Self {
+        Ok(Self {
             catalogues: RefCell::new(catalogues.collect()),
             table,
             recorder: RefCell::new(recorder),
@@ -78,10 +106,12 @@ impl Shared {
                 ProtocolVersion::V2026_07_28,
                 Capabilities::default(),
             ),
+            credentials,
+            directory,
             tap: None,
             cookies_set: Cell::new(0),
             give_up: CancellationToken::new(),
-        }
+        })
     }
 }
 
@@ -136,6 +166,8 @@ pub(crate) struct Client {
     link: Box<dyn Link>,
     session: Option<Session>,
     listener: Option<Listener>,
+    /// Where its tokens come from, if it needs any.
+    authority: Option<Authority>,
     /// Sessions so far.
     sessions: u32,
     /// Whether this user had a session before; the next one replaces it.
@@ -164,6 +196,7 @@ impl Client {
             transport,
             session: None,
             listener: None,
+            authority: proof::authority(shared, workload, number),
             sessions: 0,
             had_session: false,
             requests: 0,
@@ -283,7 +316,9 @@ impl Client {
         let mut call = place.blank(self.who(), clock::now());
         call.ends = Some(place.ended(Outcome::Fail));
         if let Some(tap) = &self.shared.tap {
-            tap.unsent("the client has no session, its time was over, or the tool's definition forbids it");
+            tap.unsent(
+                "the client has no session, its time was over, or the tool's definition forbids it",
+            );
             tap.end(Outcome::Fail);
         }
         self.shared.recorder.borrow_mut().attempt(call);

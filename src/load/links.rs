@@ -8,13 +8,15 @@ use std::rc::Rc;
 
 use crate::mcp::Link;
 use crate::mcp::endpoint::Endpoint;
-use crate::mcp::http::HttpLink;
-use crate::plan::{SourceRange, Transport, WorkloadPlan};
+use crate::mcp::http::{HttpLink, HttpOptions, Pool};
+use crate::mcp::tls::{TlsError, client_config};
+use crate::plan::{Sharing, SourceRange, TlsPlan, Transport, WorkloadPlan};
 
 /// How the clients of a workload get to the fleet.
 pub(crate) struct Ways {
     endpoints: Vec<Rc<Endpoint>>,
     transport: Transport,
+    options: Rc<HttpOptions>,
     sources: Vec<SourceRange>,
     /// Where clients connect from if the workload names no addresses.
     source: Option<IpAddr>,
@@ -22,17 +24,40 @@ pub(crate) struct Ways {
 
 impl Ways {
     /// Of this workload, to these endpoints.
+    ///
+    /// # Errors
+    /// If whom to trust cannot be read.
     pub(crate) fn new(
         plan: &WorkloadPlan,
+        tls: &TlsPlan,
         endpoints: &[Rc<Endpoint>],
         source: Option<IpAddr>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, TlsError> {
+        let connections = &plan.connections;
+        let is_secure = endpoints
+            .iter()
+            .any(|endpoint| endpoint.scheme().is_secure());
+        let tls = is_secure
+            .then(|| client_config(tls, connections.http))
+            .transpose()?;
+        let options = HttpOptions {
+            version: connections.http,
+            tls,
+            max_age: connections.max_age,
+            pool: match connections.sharing {
+                Sharing::PerClient => None,
+                Sharing::Pool(size) => Some(Rc::new(Pool::new(size))),
+            },
+            cookies: plan.cookies,
+            can_vanish: plan.vanish.is_some(),
+        };
+        Ok(Self {
             endpoints: endpoints.to_vec(),
             transport: plan.transport,
-            sources: plan.connections.sources.clone(),
+            options: Rc::new(options),
+            sources: connections.sources.clone(),
             source,
-        }
+        })
     }
 
     /// Where client `client` goes.
@@ -51,7 +76,10 @@ impl Ways {
         let endpoint = Rc::clone(self.endpoint(client)?);
         let source = self.source_of(client);
         match transport {
-            Transport::StreamableHttp => Some(Box::new(HttpLink::new(endpoint, source))),
+            Transport::StreamableHttp => {
+                let options = Rc::clone(&self.options);
+                Some(Box::new(HttpLink::new(endpoint, options, source)))
+            }
             Transport::Sse | Transport::Stdio | Transport::Websocket => None,
         }
     }

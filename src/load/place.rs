@@ -82,6 +82,20 @@ impl Place {
         }
     }
 
+    /// Upkeep that was begun at `at` for the sake of a Call here; it is no part of the operation, which has its own Calls.
+    pub(crate) fn fetched(self, at: i64) -> Self {
+        Self {
+            operation: None,
+            arrival: None,
+            operation_due: at,
+            due: at,
+            taken: None,
+            step: 0,
+            attempt: 0,
+            ..self
+        }
+    }
+
     /// The next attempt of the same step, decided now.
     pub(crate) fn again(self) -> Self {
         self.later(self.step, self.attempt + 1)

@@ -20,9 +20,11 @@ use super::links::Ways;
 use super::recording::Recorder;
 use super::table::{Table, TableError};
 use crate::clock;
+use crate::mcp::auth::AuthError;
 use crate::mcp::capabilities::Capabilities;
 use crate::mcp::endpoint::{Endpoint, EndpointError};
 use crate::mcp::message;
+use crate::mcp::tls::TlsError;
 use crate::model::protocol::Era;
 use crate::model::{ProtocolVersion, Seed, Share};
 use crate::plan::{EndpointPlan, FleetPlan, Method, Plan, SteadyPlan, TlsPlan, WorkloadPlan};
@@ -53,6 +55,12 @@ pub(crate) enum ErrandError {
     /// An argument, a header or a secret.
     #[error("the call cannot be made")]
     Table(#[source] TableError),
+    /// Whom to trust.
+    #[error("the certificates that are to be trusted cannot be used")]
+    Trust(#[source] TlsError),
+    /// Where tokens come from.
+    #[error("no tokens can be had")]
+    Tokens(#[source] AuthError),
     /// The workload asks for what a client cannot do.
     #[error("no client can do this: the transport does not fit the URL")]
     Client,
@@ -76,11 +84,12 @@ pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, Erran
     let linger = errand.linger;
     let capabilities = errand.capabilities;
     let plan = plan(errand);
+    let endpoints = std::slice::from_ref(&endpoint);
     let ways = plan
         .workloads
         .iter()
-        .map(|workload| Ways::new(workload, std::slice::from_ref(&endpoint), None));
-    let ways = ways.collect();
+        .map(|workload| Ways::new(workload, &plan.fleet.tls, endpoints, None));
+    let ways = ways.collect::<Result<_, _>>().map_err(ErrandError::Trust)?;
     let workload = plan.workloads.first().ok_or(ErrandError::Client)?;
     let lists_tools = workload
         .operations
@@ -95,7 +104,7 @@ pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, Erran
     let (sender, _parcels) = sync_channel(1);
     let (_histograms, returned) = channel();
     let recorder = Recorder::new(Arc::clone(&table), sender, returned);
-    let mut shared = Shared::new(table, recorder, ways);
+    let mut shared = Shared::new(table, recorder, ways).map_err(ErrandError::Tokens)?;
     shared.capabilities = capabilities;
     shared.modern_meta = message::modern_meta(ProtocolVersion::V2026_07_28, capabilities);
     shared.tap = Some(tap);

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::draw::Arrivals;
 use super::template::{Context, Template, TemplateError};
+use crate::mcp::auth::Credentials;
 use crate::mcp::header;
 use crate::mcp::message::{Expected, RequestKind};
 use crate::model::Offset;
@@ -50,6 +51,8 @@ pub(crate) struct Workload {
     headers: HeaderMap,
     /// The values of `authorization` that its clients take in turn.
     bearers: Vec<HeaderValue>,
+    /// What its clients get tokens with.
+    pub(crate) credentials: Option<Credentials>,
     /// The bound of a request that keeps sessions: the longest of its operations' timeouts.
     pub(crate) upkeep_timeout: Duration,
 }
@@ -391,6 +394,7 @@ impl Workload {
             operations,
             headers: headers(workload)?,
             bearers: bearers(workload)?,
+            credentials: credentials(workload)?,
             upkeep_timeout,
         })
     }
@@ -423,6 +427,32 @@ fn bearers(workload: &plan::WorkloadPlan) -> Result<Vec<HeaderValue>, TableError
             Ok(value)
         })
         .collect()
+}
+
+fn credentials(workload: &plan::WorkloadPlan) -> Result<Option<Credentials>, TableError> {
+    let AuthPlan::ClientCredentials(plan) = &workload.auth else {
+        return Ok(None);
+    };
+    let read = |secret: &Option<Secret>, what: &str| match secret {
+        None => Ok(None),
+        Some(secret) => match read_secret(secret) {
+            Some(text) => Ok(Some(text)),
+            None => Err(TableError::Secret(what.to_owned())),
+        },
+    };
+    let authentication = plan.authentication.as_ref();
+    Ok(Some(Credentials {
+        client_id: plan.client_id.clone(),
+        secret: read(&plan.secret, "client secret")?,
+        private_key_pem: read(&plan.private_key, "private key")?,
+        algorithm: plan.algorithm.clone(),
+        scope: plan.scope.clone(),
+        token_url: plan.token_url.clone(),
+        issuer: None,
+        // The name was checked when the plan was made.
+        authentication: authentication
+            .and_then(|name| serde_json::from_value(Value::from(name.as_str())).ok()),
+    }))
 }
 
 fn headers(workload: &plan::WorkloadPlan) -> Result<HeaderMap, TableError> {

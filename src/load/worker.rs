@@ -26,7 +26,9 @@ use super::recording::{Parcel, Recorder, next_edge};
 use super::table::{Table, TableError, nanos};
 use super::timer::Timer;
 use crate::clock::{self, Clock};
+use crate::mcp::auth::AuthError;
 use crate::mcp::endpoint::{Endpoint, EndpointError};
+use crate::mcp::tls::TlsError;
 use crate::registry::SpecError;
 
 mod threads;
@@ -60,6 +62,12 @@ pub enum WorkerError {
     /// An endpoint is none.
     #[error("an endpoint cannot be used")]
     Endpoint(#[source] EndpointError),
+    /// Whom to trust.
+    #[error("the certificates that are to be trusted cannot be used")]
+    Trust(#[source] TlsError),
+    /// Where tokens come from.
+    #[error("no tokens can be had")]
+    Tokens(#[source] AuthError),
     /// There is no endpoint.
     #[error("there is no endpoint")]
     NoEndpoint,
@@ -234,9 +242,11 @@ fn share(
     let table = Arc::new(table.map_err(WorkerError::Plan)?);
     let recorder = Recorder::new(Arc::clone(&table), outbox.clone(), returned);
     let workloads = table.plan.workloads.iter();
-    let ways = workloads.map(|plan| Ways::new(plan, &endpoints, assignment.source));
-    let ways = ways.collect();
-    Ok(Rc::new(Shared::new(table, recorder, ways)))
+    let tls = &table.plan.fleet.tls;
+    let ways = workloads.map(|plan| Ways::new(plan, tls, &endpoints, assignment.source));
+    let ways = ways.collect::<Result<_, _>>().map_err(WorkerError::Trust)?;
+    let shared = Shared::new(table, recorder, ways).map_err(WorkerError::Tokens)?;
+    Ok(Rc::new(shared))
 }
 
 /// A worker that has its assignment.

@@ -104,6 +104,12 @@ impl Endpoint {
         })
     }
 
+    /// The URL.
+    pub fn url(&self) -> String {
+        let authority = self.authority.to_str().unwrap_or_default();
+        format!("{}://{authority}{}", self.scheme.name(), self.path)
+    }
+
     /// How it is spoken to.
     pub fn scheme(&self) -> Scheme {
         self.scheme

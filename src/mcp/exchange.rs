@@ -19,6 +19,7 @@ pub mod facts;
 mod head;
 mod reading;
 pub mod sequence;
+mod streamed;
 mod transcript;
 
 pub use facts::{Facts, RpcError};
@@ -250,17 +251,6 @@ impl Exchange {
         self
     }
 
-    /// An exchange that answers what the server asks on a stream of messages while nothing is in flight, as this one does.
-    #[must_use]
-    pub fn listener(&self) -> Self {
-        let mut listener = Self::new(Awaited::Stream { id: None }, self.era, false, None);
-        listener.capabilities = self.capabilities;
-        listener.headers = self.headers.clone();
-        listener.follows = true;
-        let _ = listener.take(&Item::Streamed);
-        listener
-    }
-
     /// Keeps the result as it came.
     #[must_use]
     pub fn keeping_result(mut self, keeps: bool) -> Self {
@@ -325,6 +315,13 @@ impl Exchange {
             .collect()
     }
 
+    /// Takes why the connection failed; the item that says that it did comes next. The first reason stands.
+    pub fn failed(&mut self, error: &dyn std::error::Error) {
+        if self.verdict.is_none() && self.facts.failure.is_none() {
+            self.facts.failure = Some(facts::failure(error));
+        }
+    }
+
     /// Takes what happened next. After the verdict stands, nothing changes it; only who answered may still be learnt.
     pub fn take(&mut self, item: &Item<'_>) -> Progress {
         if self.verdict.is_some() && !matches!(item, Item::Answered { .. }) {
@@ -376,29 +373,6 @@ impl Exchange {
 
     fn settle(&mut self, done: i64, class: Class, code: Option<i64>) {
         self.verdict.get_or_insert(Verdict { class, code, done });
-    }
-
-    fn written(&mut self, at: i64) {
-        match self.awaited {
-            Awaited::Status => self.settle(at, Class::None, None),
-            // The messages that were asked for come on the stream that is open.
-            Awaited::Stream { id: None } if !self.follows => self.settle(at, Class::None, None),
-            Awaited::Response { .. } | Awaited::Stream { .. } => {}
-        }
-    }
-
-    fn streamed(&mut self, at: i64, bytes: &[u8]) {
-        self.facts.bytes_in = self.facts.bytes_in.saturating_add(bytes.len() as u64);
-        // It may have come before the head that was noticed first.
-        let first = self.facts.first_byte.get_or_insert(at);
-        *first = at.min(*first);
-        self.facts.first_event.get_or_insert(at);
-        self.facts.events += 1;
-        let is_one_answer = matches!(self.awaited, Awaited::Response { .. });
-        if is_one_answer && self.facts.bytes_in > MAX_BODY as u64 {
-            return self.settle(at, Class::Malformed, None);
-        }
-        self.messages(at, bytes);
     }
 
     fn body(&mut self, at: i64, bytes: &Bytes) {

@@ -1,113 +1,209 @@
-//! [`HttpLink`]: one HTTP/1.1 connection to an endpoint, over hyper's `client::conn`, with the clock's stamps.
+//! [`HttpLink`]: HTTP/1.1 or HTTP/2 to an endpoint, over hyper's `client::conn`, with the clock's stamps.
 //!
-//! Impure: sockets and the clock. The connection is the link's own; nothing is pooled. Invariant: a request is written to a
-//! connection at most once. A connection that hyper knows to be closed is replaced *before* the request is sent; one that fails
-//! afterwards is a broken exchange.
+//! Impure: sockets and the clock. A link has a connection of its own, or borrows one of a [`Pool`]. Invariants: a request is written
+//! to a connection at most once. A connection that is known to be closed is replaced *before* the request is sent; one that fails
+//! afterwards is a broken exchange. Redirects are not followed. An exchange may be dropped at any moment: over HTTP/1.1 its connection
+//! is closed, over HTTP/2 its stream is reset, and the link can go on. Next: [`shelf`] keeps connections, [`connection`] opens them.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::HOST;
-use ::http::{Method, Request};
+use ::http::header::{COOKIE, HOST};
+use ::http::uri::PathAndQuery;
+use ::http::{Method, Request, Uri};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use thiserror::Error;
 
-use super::dial::dial;
 use super::endpoint::Endpoint;
 use super::exchange::{Exchange, Item, Progress};
 use super::{Link, LocalFuture, Outgoing, Verb};
 use crate::clock;
+use crate::plan::{HttpVersion, VanishHow};
+
+mod connection;
+mod graveyard;
+mod hold;
+mod jar;
+mod shelf;
+
+pub use shelf::Pool;
+
+use connection::{MAX_HEADERS, Origin};
+use hold::{Flight, Hold};
+use jar::Jar;
+use shelf::{Lease, SendError, Shelf};
 
 /// How long the rest of an answer may take before its connection is given up.
 const SETTLE: Duration = Duration::from_millis(50);
-/// The most header fields of an answer.
-const MAX_HEADERS: usize = 100;
+/// How long a reply to a request of the server may take.
+const REPLY: Duration = Duration::from_secs(5);
 
-/// One connection to an endpoint, opened when it is needed.
+/// How the clients of a workload connect over HTTP; one per worker and workload.
+#[derive(Clone, Debug, Default)]
+pub struct HttpOptions {
+    /// The version of HTTP.
+    pub version: HttpVersion,
+    /// Whom to trust; required for https ([`super::tls::client_config`], of the same version).
+    pub tls: Option<Arc<ClientConfig>>,
+    /// The age at which a connection is replaced before the next request.
+    pub max_age: Option<Duration>,
+    /// The connections that links share; `None`: each link has its own. Waiting for one is client wait, not service time.
+    pub pool: Option<Rc<Pool>>,
+    /// Whether cookies that the server sets are sent back.
+    pub cookies: bool,
+    /// Whether [`Link::vanish`] may be asked for; costs a second descriptor for each connection.
+    pub can_vanish: bool,
+}
+
+/// A way to an endpoint; connects when that is needed.
 #[derive(Debug)]
 pub struct HttpLink {
-    endpoint: Rc<Endpoint>,
-    source: Option<IpAddr>,
-    sender: Option<SendRequest<Full<Bytes>>>,
-    /// The body of the last answer, if it has not been read to its end.
-    rest: Option<Incoming>,
+    origin: Origin,
+    shelf: Rc<Shelf>,
+    /// Whether the shelf is this link's alone.
+    is_own: bool,
+    /// Shared with the links beside this one: they are the same client.
+    jar: Option<Rc<RefCell<Jar>>>,
+    /// The last answer, if it has not been read to its end, and the connection that it came on. The body is dropped first.
+    unread: Option<(Incoming, Lease)>,
+    /// The grip on the connection that was used last, while it is this link's.
+    hold: Option<Rc<Hold>>,
+}
+
+/// The answer has more header fields than are taken.
+#[derive(Debug, Error)]
+#[error("the answer has more than {MAX_HEADERS} header fields")]
+struct TooManyHeaders;
+
+/// How an exchange left its connection.
+enum End {
+    /// The answer was read to its end.
+    Read,
+    /// It was not.
+    Unread(Incoming),
+    /// The connection is of no more use.
+    Broken,
 }
 
 impl HttpLink {
-    /// A link without a connection; `source` is the local address that it will connect from.
-    pub fn new(endpoint: Rc<Endpoint>, source: Option<IpAddr>) -> Self {
-        Self {
+    /// A link without a connection; `source` is the local address that it will connect from. A connection of a pool comes from the
+    /// address of the link that opened it.
+    pub fn new(endpoint: Rc<Endpoint>, options: Rc<HttpOptions>, source: Option<IpAddr>) -> Self {
+        let jar = options.cookies.then(Rc::default);
+        let origin = Origin {
             endpoint,
+            options,
             source,
-            sender: None,
-            rest: None,
+        };
+        let pooled = origin.options.pool.as_ref().map(|pool| pool.shelf(&origin));
+        Self::of(origin, pooled, jar)
+    }
+
+    fn of(origin: Origin, pooled: Option<Rc<Shelf>>, jar: Option<Rc<RefCell<Jar>>>) -> Self {
+        let is_own = pooled.is_none();
+        let shelf = pooled.unwrap_or_else(|| Rc::new(Shelf::new(origin.options.version, 1)));
+        Self {
+            origin,
+            shelf,
+            is_own,
+            jar,
+            unread: None,
+            hold: None,
         }
     }
 
-    /// The sender of an open connection, which may be an old one.
-    async fn open(
-        &mut self,
-        exchange: &mut Exchange,
-    ) -> Result<SendRequest<Full<Bytes>>, OpenError> {
-        if let Some(mut sender) = self.sender.take()
-            && sender.ready().await.is_ok()
-        {
-            return Ok(sender);
-        }
-        let dialled = dial(&self.endpoint, self.source)
-            .await
-            .map_err(|_| OpenError)?;
-        let _ = exchange.take(&Item::Connected {
-            took_ns: dialled.connect_ns,
-        });
-        let (mut sender, connection) = Builder::new()
-            .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(dialled.stream))
-            .await
-            .map_err(|_| OpenError)?;
-        // It ends by itself when the sender and the body are dropped. What goes wrong on it shows in the exchange.
-        tokio::task::spawn_local(async move {
-            let _ = connection.await;
-        });
-        sender.ready().await.map_err(|_| OpenError)?;
-        Ok(sender)
+    /// The same client on a connection of its own.
+    fn apart(&self) -> Self {
+        Self::of(self.origin.clone(), None, self.jar.clone())
     }
 
     async fn run(&mut self, outgoing: Outgoing, exchange: &mut Exchange) {
-        self.rest = None;
-        let Ok(mut sender) = self.open(exchange).await else {
-            let _ = exchange.take(&Item::Refused { at: clock::now() });
-            return;
-        };
-        let request = self.request(outgoing);
-        let _ = exchange.take(&Item::Sent { at: clock::now() });
-        let Ok(response) = sender.send_request(request).await else {
-            let _ = exchange.take(&Item::Broken { at: clock::now() });
-            return;
-        };
-        let (head, body) = response.into_parts();
-        let progress = exchange.take(&Item::Head {
-            at: clock::now(),
-            status: head.status,
-            headers: &head.headers,
-        });
-        // Kept only now: a future that is dropped while it reads closes its connection.
-        if self.read(body, progress, exchange).await {
-            self.sender = Some(sender);
+        self.let_go();
+        let mut request = self.request(outgoing);
+        let mut is_first = true;
+        loop {
+            let mut lease = match self.shelf.lend(&self.origin, exchange).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    exchange.failed(&error);
+                    let _ = exchange.take(&Item::Refused { at: clock::now() });
+                    return;
+                }
+            };
+            self.hold = lease.hold();
+            // Over HTTP/2 a dropped exchange ends its stream and not the connection.
+            let flight = Flight::begin(self.hold.clone().filter(|_| !lease.is_multiplexed()));
+            let _ = exchange.take(&Item::Sent { at: clock::now() });
+            let end = match lease.send(request).await {
+                Ok(response) => self.read(response, &lease, exchange).await,
+                // The connection was found closed, and nothing of the request was written: as if that had been known before.
+                Err(SendError {
+                    unsent: Some(unsent),
+                    ..
+                }) if is_first && !lease.is_new => {
+                    flight.land();
+                    drop(lease);
+                    request = unsent;
+                    is_first = false;
+                    continue;
+                }
+                Err(SendError { error, .. }) => {
+                    exchange.failed(&error);
+                    let _ = exchange.take(&Item::Broken { at: clock::now() });
+                    End::Broken
+                }
+            };
+            flight.land();
+            return self.keep(end, lease);
         }
     }
 
-    /// Feeds the parts of a body until the exchange is complete; whether the connection is still good.
+    fn keep(&mut self, end: End, lease: Lease) {
+        match end {
+            End::Read => self.give_back(lease),
+            End::Unread(body) => self.unread = Some((body, lease)),
+            End::Broken => {}
+        }
+    }
+
+    /// Feeds an answer until the exchange is complete or the answer ends.
     async fn read(
-        &mut self,
+        &self,
+        response: ::http::Response<Incoming>,
+        lease: &Lease,
+        exchange: &mut Exchange,
+    ) -> End {
+        let (head, body) = response.into_parts();
+        let at = clock::now();
+        if head.headers.len() > MAX_HEADERS {
+            exchange.failed(&TooManyHeaders);
+            let _ = exchange.take(&Item::Broken { at });
+            return End::Broken;
+        }
+        if let Some(jar) = &self.jar {
+            jar.borrow_mut().take(&head.headers);
+        }
+        let progress = exchange.take(&Item::Head {
+            at,
+            status: head.status,
+            headers: &head.headers,
+        });
+        self.read_body(body, progress, lease, exchange).await
+    }
+
+    async fn read_body(
+        &self,
         mut body: Incoming,
         mut progress: Progress,
+        lease: &Lease,
         exchange: &mut Exchange,
-    ) -> bool {
+    ) -> End {
         while progress == Progress::More {
             match body.frame().await {
                 Some(Ok(frame)) => {
@@ -116,20 +212,20 @@ impl HttpLink {
                         progress = exchange.take(&Item::Body { at, bytes });
                     }
                 }
-                Some(Err(_)) => {
+                Some(Err(error)) => {
+                    exchange.failed(&error);
                     let _ = exchange.take(&Item::Broken { at: clock::now() });
-                    return false;
+                    return End::Broken;
                 }
                 None => {
                     let _ = exchange.take(&Item::End { at: clock::now() });
-                    return true;
+                    return End::Read;
                 }
             }
             // A reply that the server waits for must go out while its stream is open.
-            self.send_replies(exchange);
+            self.send_replies(lease, exchange);
         }
-        self.rest = Some(body);
-        true
+        End::Unread(body)
     }
 
     fn request(&self, outgoing: Outgoing) -> Request<Full<Bytes>> {
@@ -139,40 +235,86 @@ impl HttpLink {
             Verb::Get => Method::GET,
             Verb::Delete => Method::DELETE,
         };
-        *request.uri_mut() = self.endpoint.path().clone();
         *request.headers_mut() = outgoing.headers;
-        request
-            .headers_mut()
-            .insert(HOST, self.endpoint.authority().clone());
+        if let Some(jar) = &self.jar {
+            let headers = request.headers_mut();
+            if let Some(value) = jar.borrow().header(headers.get(COOKIE)) {
+                headers.insert(COOKIE, value);
+            }
+        }
+        let endpoint = &self.origin.endpoint;
+        match self.origin.options.version {
+            HttpVersion::Http1 => {
+                *request.uri_mut() = endpoint.path().clone();
+                request
+                    .headers_mut()
+                    .insert(HOST, endpoint.authority().clone());
+            }
+            HttpVersion::Http2 => *request.uri_mut() = absolute(endpoint),
+        }
         request
     }
 
-    /// Sends each reply on a connection of its own, beside the stream that asked for it; what becomes of it is not measured.
-    fn send_replies(&self, exchange: &mut Exchange) {
+    /// Sends each reply beside the stream that asked for it: as a stream of its own over HTTP/2, else on a connection of its own.
+    /// What becomes of it is not measured.
+    fn send_replies(&self, lease: &Lease, exchange: &mut Exchange) {
         for outgoing in exchange.take_replies() {
-            let mut link = Self::new(Rc::clone(&self.endpoint), self.source);
-            tokio::task::spawn_local(async move {
-                let mut answer = Exchange::status_only();
-                let _ = tokio::time::timeout(REPLY, link.run_boxed(outgoing, &mut answer)).await;
-            });
+            if let Some(mut connection) = lease.multiplexed() {
+                let request = self.request(outgoing);
+                tokio::task::spawn_local(async move {
+                    let sent = connection.sender.send_request(request);
+                    let _ = tokio::time::timeout(REPLY, sent).await;
+                });
+            } else {
+                let mut link = self.apart();
+                tokio::task::spawn_local(async move {
+                    let mut answer = Exchange::status_only();
+                    let sent = link.exchange(outgoing, &mut answer);
+                    let _ = tokio::time::timeout(REPLY, sent).await;
+                });
+            }
         }
     }
 
-    fn run_boxed<'a>(
-        &'a mut self,
-        outgoing: Outgoing,
-        exchange: &'a mut Exchange,
-    ) -> LocalFuture<'a, ()> {
-        Box::pin(self.run(outgoing, exchange))
+    /// Lets go of what the last exchange left behind: an answer that was not read, a connection that was severed.
+    fn let_go(&mut self) {
+        self.unread = None;
+        if let Some(hold) = self.hold.take()
+            && hold.is_severed()
+        {
+            drop(hold.take());
+        }
+    }
+
+    fn give_back(&mut self, lease: Lease) {
+        lease.give_back();
+        if !self.is_own {
+            // From here on it may be somebody else's.
+            self.hold = None;
+        }
     }
 }
 
-/// How long a reply to a request of the server may take.
-const REPLY: Duration = Duration::from_secs(5);
-
-/// No connection.
-#[derive(Debug)]
-struct OpenError;
+/// The address of an endpoint as HTTP/2 asks for it.
+fn absolute(endpoint: &Endpoint) -> Uri {
+    let scheme = if endpoint.scheme().is_secure() {
+        "https"
+    } else {
+        "http"
+    };
+    let path = endpoint
+        .path()
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
+    // The parts come from an address that was read as a whole, so they fit together.
+    Uri::builder()
+        .scheme(scheme)
+        .authority(endpoint.authority().as_bytes())
+        .path_and_query(path)
+        .build()
+        .unwrap_or_else(|_| endpoint.path().clone())
+}
 
 impl Link for HttpLink {
     fn exchange<'a>(
@@ -180,42 +322,55 @@ impl Link for HttpLink {
         outgoing: Outgoing,
         exchange: &'a mut Exchange,
     ) -> LocalFuture<'a, ()> {
-        self.run_boxed(outgoing, exchange)
+        Box::pin(self.run(outgoing, exchange))
     }
 
     fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
         Box::pin(async {
-            match self.rest.take() {
-                Some(body) => {
-                    if !self.read(body, Progress::More, exchange).await {
-                        self.sender = None;
-                    }
-                }
-                None => {
-                    let _ = exchange.take(&Item::End { at: clock::now() });
-                }
-            }
+            let Some((body, lease)) = self.unread.take() else {
+                let _ = exchange.take(&Item::End { at: clock::now() });
+                return;
+            };
+            let end = self.read_body(body, Progress::More, &lease, exchange).await;
+            self.keep(end, lease);
         })
     }
 
     fn settle(&mut self) -> LocalFuture<'_, ()> {
         Box::pin(async {
-            let Some(mut body) = self.rest.take() else {
+            let Some((mut body, lease)) = self.unread.take() else {
                 return;
             };
             let read_out = async { while let Some(Ok(_)) = body.frame().await {} };
-            if tokio::time::timeout(SETTLE, read_out).await.is_err() {
-                self.sender = None;
+            if tokio::time::timeout(SETTLE, read_out).await.is_ok() {
+                self.give_back(lease);
             }
         })
     }
 
     fn close(&mut self) {
-        self.sender = None;
-        self.rest = None;
+        self.let_go();
+        if self.is_own {
+            self.shelf.clear();
+        }
     }
 
     fn beside(&self) -> Option<Box<dyn Link>> {
-        Some(Box::new(Self::new(Rc::clone(&self.endpoint), self.source)))
+        Some(Box::new(self.apart()))
+    }
+
+    /// A connection of a pool over HTTP/2 carries others' exchanges too: there only this link's stream is reset.
+    fn vanish(&mut self, how: VanishHow) {
+        let is_shared = !self.is_own && self.origin.options.version == HttpVersion::Http2;
+        if how != VanishHow::Close
+            && !is_shared
+            && let Some(hold) = self.hold.take()
+        {
+            hold.sever();
+            if let Some(socket) = hold.take() {
+                graveyard::leave(socket, how);
+            }
+        }
+        self.close();
     }
 }

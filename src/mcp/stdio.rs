@@ -98,9 +98,13 @@ impl StdioLink {
         }
         if self.open.is_none() {
             let began = clock::now();
-            let Ok(open) = self.start() else {
-                let _ = exchange.take(&Item::Refused { at: clock::now() });
-                return;
+            let open = match self.start() {
+                Ok(open) => open,
+                Err(error) => {
+                    exchange.failed(&error);
+                    let _ = exchange.take(&Item::Refused { at: clock::now() });
+                    return;
+                }
             };
             let _ = exchange.take(&Item::Connected {
                 took_ns: clock::now().abs_diff(began),

@@ -166,7 +166,7 @@ async fn lists_page_and_their_entries_can_be_used() {
     for era in ERAS {
         let client = server.client(era).await;
         assert_eq!(client.list_tools(None).await.unwrap().tools.len(), 7);
-        assert_eq!(client.list_all_tools().await.unwrap().len(), 11);
+        assert_eq!(client.list_all_tools().await.unwrap().len(), 15);
         assert_eq!(client.list_all_prompts().await.unwrap().len(), 61);
         let resources = client.list_all_resources().await.unwrap();
         assert_eq!(resources.len(), 250);

@@ -68,7 +68,11 @@ fn a_worker_says_why_it_cannot_work() {
     );
     match worker.next() {
         Some(FromWorker::Failed(failed)) => {
-            assert!(failed.reason.contains("expected http://"), "{}", failed.reason);
+            assert!(
+                failed.reason.contains("expected http://"),
+                "{}",
+                failed.reason
+            );
         }
         other => panic!("{other:?}"),
     }

@@ -48,7 +48,9 @@ fn step(words: &[String], args: &CallArgs) -> Result<StepPlan, String> {
         Some(method) => method,
         None if first.contains('/') => {
             let names = Method::ALL.map(Method::name).join(", ");
-            return Err(format!("{first}: mcpload calls {names}; any other word is a tool"));
+            return Err(format!(
+                "{first}: mcpload calls {names}; any other word is a tool"
+            ));
         }
         None => Method::ToolsCall,
     };

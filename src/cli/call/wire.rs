@@ -77,7 +77,11 @@ fn answer(text: &mut String, transcript: &Transcript, call: &Attempt) {
     }
     for (at, part) in &transcript.parts {
         if let Some(sent) = call.sent {
-            line(text, '<', &format!("({} after it was sent)", milliseconds(at - sent)));
+            line(
+                text,
+                '<',
+                &format!("({} after it was sent)", milliseconds(at - sent)),
+            );
         }
         body(text, '<', part);
     }
@@ -118,7 +122,10 @@ fn came_to(text: &mut String, call: &Attempt, facts: &Facts) {
     });
     for (name, took) in [("connect", call.connect_ns), ("tls", call.tls_ns)] {
         if let Some(took) = took {
-            parts.push(format!("{name} {}", milliseconds(i64::try_from(took).unwrap_or(i64::MAX))));
+            parts.push(format!(
+                "{name} {}",
+                milliseconds(i64::try_from(took).unwrap_or(i64::MAX))
+            ));
         }
     }
     if let Some(sent) = call.sent {

@@ -119,6 +119,7 @@ impl Client {
             };
             let was_resumed = resume.take().is_some();
             let mut answered = self.send(place, ready).await;
+            place = answered.place;
             if was_resumed {
                 self.note_resumed(&answered);
             }
@@ -163,6 +164,7 @@ impl Client {
             mut call,
             facts,
             sequence,
+            ..
         } = answered;
         if facts.asks_input {
             return self.give_input(place, call, &facts, ask, tried).await;

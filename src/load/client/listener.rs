@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use tokio::sync::oneshot;
 
 use super::{Client, Shared};
 use crate::clock;
@@ -31,6 +32,8 @@ const FIRST_ID: u64 = 1 << 40;
 /// A stream that is kept open.
 pub(super) struct Listener {
     task: tokio::task::JoinHandle<()>,
+    /// Told, or dropped, when the first opening has come to something.
+    opened: Option<oneshot::Receiver<()>>,
 }
 
 impl Drop for Listener {
@@ -43,6 +46,14 @@ impl Listener {
     /// Whether it has given up.
     pub(super) fn is_over(&self) -> bool {
         self.task.is_finished()
+    }
+
+    /// Waits until the stream is open, or cannot be opened.
+    pub(super) async fn opened(&mut self) {
+        if let Some(opened) = self.opened.take() {
+            // Dropped: the stream is over, which is an answer too.
+            let _ = opened.await;
+        }
     }
 }
 
@@ -68,8 +79,10 @@ impl Client {
             requests: FIRST_ID + (u64::from(self.sessions) << 20),
             link,
         };
+        let (tell, opened) = oneshot::channel();
         self.listener = Some(Listener {
-            task: tokio::task::spawn_local(stream.keep_open()),
+            task: tokio::task::spawn_local(stream.keep_open(tell)),
+            opened: Some(opened),
         });
     }
 }
@@ -86,11 +99,16 @@ struct Stream {
 }
 
 impl Stream {
-    async fn keep_open(mut self) {
+    async fn keep_open(mut self, tell: oneshot::Sender<()>) {
+        let mut tell = Some(tell);
         let mut pause = PAUSE;
         let mut last_event: Option<String> = None;
         while !self.shared.give_up.is_cancelled() {
             let (mut exchange, class) = self.open(last_event.as_deref()).await;
+            if let Some(tell) = tell.take() {
+                // Nobody may wait for it.
+                let _ = tell.send(());
+            }
             match class {
                 Class::None => {
                     let opened = if last_event.is_some() {

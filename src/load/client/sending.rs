@@ -18,6 +18,7 @@ use crate::model::{Class, ProtocolVersion};
 use crate::plan::Transport;
 
 /// A request that is ready to go.
+#[derive(Clone)]
 pub(super) struct Ready {
     pub(super) asked: Asked,
     pub(super) outgoing: Outgoing,
@@ -81,6 +82,8 @@ impl Ready {
 /// What came of a request.
 pub(super) struct Answered {
     pub(super) call: Attempt,
+    /// Where it was made: later than asked for, if it had to be sent again.
+    pub(super) place: Place,
     pub(super) facts: Facts,
     pub(super) sequence: Sequence,
 }
@@ -118,8 +121,49 @@ impl Client {
             .map_or(super::session::GOODBYE, |workload| workload.upkeep_timeout)
     }
 
-    /// Sends a request and waits for what comes of it, or for the end of its time.
+    /// Sends a request and waits for what comes of it, or for the end of its time. One that is refused for want of a token is
+    /// sent again with a new one, as a Call of its own; the last of them is returned.
     pub(super) async fn send(&mut self, place: Place, ready: Ready) -> Answered {
+        if self.authority.is_none() {
+            return self.send_once(place, ready).await;
+        }
+        let mut place = place;
+        for _ in 0..super::proof::MAX_TOKENS {
+            let mut again = ready.clone();
+            if !self.prove(place, &mut again.outgoing.headers).await {
+                return self.unproven(place, &ready);
+            }
+            let answered = self.send_once(place, again).await;
+            if !self
+                .is_challenged(place, &answered.call, &answered.facts)
+                .await
+            {
+                return answered;
+            }
+            self.record(answered.call).await;
+            place = place.again();
+        }
+        let mut last = ready;
+        if !self.prove(place, &mut last.outgoing.headers).await {
+            return self.unproven(place, &last);
+        }
+        self.send_once(place, last).await
+    }
+
+    /// A request that was not sent, because it would need a token that cannot be had.
+    fn unproven(&self, place: Place, ready: &Ready) -> Answered {
+        Answered {
+            call: Attempt {
+                asked: ready.asked,
+                ..place.blank(self.who(), clock::now())
+            },
+            place,
+            facts: Facts::default(),
+            sequence: ready.sequence,
+        }
+    }
+
+    async fn send_once(&mut self, place: Place, ready: Ready) -> Answered {
         let Ready {
             asked,
             mut outgoing,
@@ -204,6 +248,7 @@ impl Client {
         }
         Answered {
             call,
+            place,
             facts,
             sequence,
         }

@@ -57,6 +57,10 @@ impl Client {
             self.try_establish(None).await?;
         }
         self.listen();
+        if let Some(listener) = &mut self.listener {
+            // Ready is who hears what the server says from the first call on.
+            listener.opened().await;
+        }
         Ok(self.is_legacy())
     }
 

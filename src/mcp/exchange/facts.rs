@@ -2,6 +2,8 @@
 //!
 //! Pure.
 
+use std::error::Error;
+
 use http::HeaderValue;
 
 use crate::model::ProtocolVersion;
@@ -57,6 +59,41 @@ pub struct Facts {
     pub asks_input: bool,
     /// The cursor of the next page; the empty string is one.
     pub next_cursor: Option<String>,
+    /// Why no connection could be made, or why it broke: fit for a terminal, at most [`MAX_FAILURE`] characters.
+    pub failure: Option<String>,
+}
+
+/// The longest text of a failure, characters.
+pub const MAX_FAILURE: usize = 400;
+
+/// The text of an error and its causes. It may hold what a server said (the names in its certificate), so it is cut, and
+/// everything that could act on a terminal is escaped.
+pub(super) fn failure(error: &dyn Error) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next.filter(|_| text.len() <= MAX_FAILURE) {
+        let part = error.to_string();
+        // Some errors repeat their cause in their own words.
+        if !text.contains(&part) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.extend(part.chars().take(MAX_FAILURE));
+        }
+        next = error.source();
+    }
+    let mut shown = String::new();
+    for character in text.chars() {
+        if character == ' ' || character.is_ascii_graphic() || character.is_alphanumeric() {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_unicode());
+        }
+    }
+    if shown.chars().count() > MAX_FAILURE {
+        shown = shown.chars().take(MAX_FAILURE - 1).chain(['…']).collect();
+    }
+    shown
 }
 
 /// A JSON-RPC error.
@@ -66,4 +103,31 @@ pub struct RpcError {
     pub code: i64,
     /// The protocol versions that its data names (`supported`), known ones only.
     pub supported: Vec<ProtocolVersion>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no connection")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn a_failure_names_its_causes_once() {
+        let refused = Outer(io::Error::other("connection refused"));
+        assert_eq!(failure(&refused), "no connection: connection refused");
+        let again = Outer(io::Error::other("no connection"));
+        assert_eq!(failure(&again), "no connection");
+    }
+
+    #[test]
+    fn a_failure_does_nothing_to_a_terminal() {
+        let hostile = io::Error::other("\u{1b}[2J\u{202e}é\n");
+        assert_eq!(failure(&hostile), "\\u{1b}[2J\\u{202e}é\\u{a}");
+        let long = io::Error::other("\u{7}".repeat(10_000));
+        assert_eq!(failure(&long).chars().count(), MAX_FAILURE);
+    }
 }

@@ -10,6 +10,12 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::defects::DefectArgs;
+use crate::fault::wire::{self, Rule};
+
+mod sessions;
+
+pub use sessions::SessionArgs;
+pub(super) use sessions::{as_optional_text, parse_lifetime};
 
 /// Serve a reference MCP server over Streamable HTTP, on /mcp, until SIGTERM or SIGINT.
 #[derive(Clone, Debug, clap::Args, Serialize)]
@@ -37,18 +43,24 @@ pub struct Args {
     #[arg(long, default_value = "500ms", value_name = "DURATION", value_parser = humantime::parse_duration)]
     #[serde(serialize_with = "as_text")]
     pub lame_duck: Duration,
-    /// Answer with plain JSON instead of an event stream where no session is involved
-    #[arg(long)]
+    /// Answer with plain JSON instead of an event stream, unless something comes before the answer
+    #[arg(long, visible_alias = "json-response")]
     pub json: bool,
     /// Serve the legacy era without sessions too
     #[arg(long)]
     pub stateless: bool,
-    /// Entries on a page of tools/list, resources/list and prompts/list
+    /// Entries on a page of every list
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = parse_page_size)]
     pub page_size: usize,
+    /// Sessions and streams.
+    #[command(flatten)]
+    pub sessions: SessionArgs,
     /// How it misbehaves on purpose.
     #[command(flatten)]
     pub defects: DefectArgs,
+    /// Make some answers other bytes on the wire, such as status=503,share=10%; may be repeated, --help has the rules
+    #[arg(long, value_name = "RULE", long_help = wire::help(), help_heading = "Defects")]
+    pub wire: Vec<Rule>,
 }
 
 impl Args {
@@ -131,6 +143,9 @@ mod tests {
             ["--drain", "5"],
             ["--error-rate", "101%"],
             ["--unknown-session", "500"],
+            ["--session-ttl", "0s"],
+            ["--max-sessions", "0"],
+            ["--ping-interval", "1ms"],
         ] {
             assert!(parse(&words).is_err(), "{words:?}");
         }

@@ -1,17 +1,22 @@
 //! The resources and prompts that the server offers; every server offers the same.
 //!
 //! Pure. Invariant: what a resource or prompt says depends on its name and arguments alone, never on the instance, so that
-//! a client can validate it whoever answered.
+//! a client can validate it whoever answered. Counters are the exception: `changes` has them. Next: `complete`.
 
 use rmcp::ErrorData;
 use rmcp::model::{
     GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, ReadResourceResult,
-    Resource, ResourceContents, Role,
+    Resource, ResourceContents, ResourceTemplate, Role,
 };
+
+mod complete;
+
+pub(super) use complete::complete;
 
 const RESOURCES: usize = 250;
 const NOTES: usize = 60;
 const RESOURCE_PREFIX: &str = "mem://resource/";
+const COUNTER_PREFIX: &str = "mem://counter/";
 const NOTE_PREFIX: &str = "note-";
 
 /// All resources, in the order in which they are listed.
@@ -28,17 +33,67 @@ pub(super) fn resources() -> Vec<Resource> {
     (1..=RESOURCES).map(resource).collect()
 }
 
-/// What the resource `uri` says.
+/// The templates of all resources.
+pub(super) fn templates() -> Vec<ResourceTemplate> {
+    let template = |variable: &str, prefix: &str, name: &str, description: &str| {
+        ResourceTemplate::new(format!("{prefix}{{{variable}}}"), name)
+            .with_description(description)
+            .with_mime_type("text/plain")
+    };
+    vec![
+        template(
+            "number",
+            RESOURCE_PREFIX,
+            "resource",
+            "The resource with a number from 001 to 250",
+        ),
+        template(
+            "name",
+            COUNTER_PREFIX,
+            "counter",
+            "How often the tool touch has touched the name",
+        ),
+    ]
+}
+
+/// The uri of the counter `name`; `None` if the name is not 1 to 64 letters, digits, '-' or '_'.
+pub(super) fn counter_uri(name: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    ((1..=64).contains(&name.len()) && name.bytes().all(fits))
+        .then(|| format!("{COUNTER_PREFIX}{name}"))
+}
+
+/// The name of the counter that `uri` means.
+pub(super) fn counter_name(uri: &str) -> Option<&str> {
+    let name = uri.strip_prefix(COUNTER_PREFIX)?;
+    counter_uri(name).map(|_| name)
+}
+
+/// Whether there is such a resource. Every counter is there, at 0 until it is touched.
+pub(super) fn has_resource(uri: &str) -> bool {
+    numbered(uri, RESOURCE_PREFIX, 3, RESOURCES).is_some() || counter_name(uri).is_some()
+}
+
+/// The error for a resource that is not there.
+pub(super) fn no_such_resource(uri: &str) -> ErrorData {
+    // What a client sent goes back to it, in bounded length.
+    let uri: String = uri.chars().take(200).collect();
+    ErrorData::resource_not_found("no such resource", Some(serde_json::json!({"uri": uri})))
+}
+
+/// What the numbered resource `uri` says.
 ///
 /// # Errors
 /// -32002 (in the modern era -32602) if there is no such resource.
 pub(super) fn read_resource(uri: &str) -> Result<ReadResourceResult, ErrorData> {
-    let number = numbered(uri, RESOURCE_PREFIX, 3, RESOURCES)
-        .ok_or_else(|| ErrorData::resource_not_found("no such resource", None))?;
-    Ok(ReadResourceResult::new(vec![ResourceContents::text(
-        resource_text(number),
-        uri,
-    )]))
+    let number =
+        numbered(uri, RESOURCE_PREFIX, 3, RESOURCES).ok_or_else(|| no_such_resource(uri))?;
+    Ok(text(uri, resource_text(number)))
+}
+
+/// A resource that is a text.
+pub(super) fn text(uri: &str, text: String) -> ReadResourceResult {
+    ReadResourceResult::new(vec![ResourceContents::text(text, uri)])
 }
 
 fn resource_text(number: usize) -> String {

@@ -1,6 +1,7 @@
 //! Switches that make the server worse on purpose, and the draws that decide which calls they hit.
 //!
-//! Pure. Defects of state only: a wrong answer, an error, a delay. Invariant: call `k` of a process is hit or spared by
+//! Pure. Defects of state only: a wrong answer, an error, a delay, a lost session. What is only different bytes on the wire
+//! is not here. Invariant: call `k` of a process is hit or spared by
 //! (seed, defect, `k`) alone, so that a run with the same order of calls meets the same defects. A switch that is off
 //! costs a comparison.
 
@@ -9,12 +10,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::args::as_text;
+use super::args::{as_optional_text, as_text, parse_lifetime};
 use crate::model::Share;
 
 /// Switches of the reference server that make it misbehave; all are off by default.
 #[derive(Clone, Debug, clap::Args, Serialize)]
 #[command(next_help_heading = "Defects")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line, independent of the others"
+)]
 pub struct DefectArgs {
     /// How long `echo` sleeps before it answers
     #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -29,6 +34,28 @@ pub struct DefectArgs {
     /// Status for a session id that it does not know: 404 as specified, or 400 as some servers do
     #[arg(long, default_value = "404", value_name = "STATUS")]
     pub unknown_session: UnknownSession,
+    /// End each session so long after its birth, used or not
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime)]
+    #[serde(serialize_with = "as_optional_text")]
+    pub session_lifetime: Option<Duration>,
+    /// Events that are left out when a stream is resumed; its answer is not
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub resume_gap: u64,
+    /// Send the event again that a client names when it resumes a stream
+    #[arg(long, conflicts_with = "resume_gap")]
+    pub resume_double: bool,
+    /// Let cancelled calls go on, and answer them
+    #[arg(long)]
+    pub ignore_cancel: bool,
+    /// Share of subscriptions that are confirmed and never served
+    #[arg(long, default_value = "0%", value_name = "SHARE")]
+    pub forget_subscription: Share,
+    /// Share of `effect` calls that are executed twice
+    #[arg(long, default_value = "0%", value_name = "SHARE")]
+    pub duplicate_effect: Share,
+    /// Seal `requestState` with a key of this process, so that no other instance can continue a call
+    #[arg(long)]
+    pub private_request_state: bool,
     /// Do not react to SIGTERM at all
     #[arg(long)]
     pub ignore_sigterm: bool,
@@ -55,8 +82,11 @@ pub enum UnknownSession {
 pub(super) struct Defects {
     pub(super) echo_delay: Duration,
     pub(super) unknown_session: UnknownSession,
+    pub(super) ignore_cancel: bool,
     error: Draws,
     wrong: Draws,
+    forget: Draws,
+    duplicate: Draws,
 }
 
 impl Defects {
@@ -64,14 +94,27 @@ impl Defects {
         Self {
             echo_delay: args.echo_delay,
             unknown_session: args.unknown_session,
+            ignore_cancel: args.ignore_cancel,
             error: Draws::new(args.defect_seed, 1, args.error_rate),
             wrong: Draws::new(args.defect_seed, 2, args.wrong_answer),
+            forget: Draws::new(args.defect_seed, 3, args.forget_subscription),
+            duplicate: Draws::new(args.defect_seed, 4, args.duplicate_effect),
         }
     }
 
     /// Whether the tool call that comes now is to fail.
     pub(super) fn fails_now(&self) -> bool {
         self.error.next()
+    }
+
+    /// Whether the subscription that comes now is to be forgotten.
+    pub(super) fn forgets_now(&self) -> bool {
+        self.forget.next()
+    }
+
+    /// Whether the effect that comes now is to be executed twice.
+    pub(super) fn duplicates_now(&self) -> bool {
+        self.duplicate.next()
     }
 
     /// What `echo` answers to `text` now: the text, or one that is surely another.
@@ -111,7 +154,7 @@ impl Draws {
 }
 
 /// The finaliser of `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-fn mix(value: u64) -> u64 {
+pub(super) fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -154,6 +197,13 @@ mod tests {
             error_rate: Share::ZERO,
             wrong_answer: Share::ONE,
             unknown_session: UnknownSession::NotFound,
+            session_lifetime: None,
+            resume_gap: 0,
+            resume_double: false,
+            ignore_cancel: false,
+            forget_subscription: Share::ZERO,
+            duplicate_effect: Share::ONE,
+            private_request_state: false,
             ignore_sigterm: false,
             defect_seed: 0,
         };
@@ -161,6 +211,6 @@ mod tests {
         for text in ["", "not ", "not not "] {
             assert_ne!(defects.echo(text.to_owned()), text);
         }
-        assert!(!defects.fails_now());
+        assert!(!defects.fails_now() && !defects.forgets_now() && defects.duplicates_now());
     }
 }

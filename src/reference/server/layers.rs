@@ -16,6 +16,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::defects::UnknownSession;
+use super::json;
 use super::metrics::ErrorKind;
 use super::state::Server;
 
@@ -49,8 +50,15 @@ pub(super) async fn mcp(
 ) -> Response {
     // A GET opens a standing stream: nobody waits for its end.
     let call = (request.method() == Method::POST).then(|| server.life.calls.token());
-    let has_session = request.headers().contains_key(SESSION);
-    let mut response = next.run(request).await;
+    let session = request.headers().get(SESSION).cloned();
+    let has_session = session.is_some();
+    let mut response = match refused(&server, &request, session.as_ref()) {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
+    if call.is_some() && server.args.json {
+        response = json::plain(response).await;
+    }
     // Of the SDK's answers with 404 only this one is no JSON: the others tell a modern client of an unknown method.
     let unknown_session = has_session
         && response.status() == StatusCode::NOT_FOUND
@@ -64,6 +72,32 @@ pub(super) async fn mcp(
         server.metrics.error(ErrorKind::Http);
     }
     response.map(|body| Body::new(Answer { body, _call: call }))
+}
+
+/// What the SDK would answer otherwise: it accepts a DELETE of any session, and calls it a fault of its own if no session
+/// fits any more.
+fn refused(server: &Server, request: &Request, session: Option<&HeaderValue>) -> Option<Response> {
+    // A version of the modern era says that the request has nothing to do with sessions. Versions compare as text.
+    let modern = request
+        .headers()
+        .get("mcp-protocol-version")
+        .is_some_and(|version| version.as_bytes() >= b"2026-07-28".as_slice());
+    if modern || server.args.stateless {
+        return None;
+    }
+    match (request.method(), session) {
+        (&Method::DELETE, Some(session)) => {
+            let known = session.to_str().is_ok_and(|id| server.sessions.knows(id));
+            (!known).then(|| StatusCode::NOT_FOUND.into_response())
+        }
+        // Without a session a legacy client can only ask for one.
+        (&Method::POST, None) if server.sessions.is_full() => {
+            let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"too many sessions"}}"#;
+            let kind = [(header::CONTENT_TYPE, "application/json")];
+            Some((StatusCode::SERVICE_UNAVAILABLE, kind, body).into_response())
+        }
+        _ => None,
+    }
 }
 
 /// What servers on the first TypeScript SDK say to a session id that they do not know.

@@ -35,6 +35,17 @@ struct ToolLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    tool: &'static str,
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
 }
@@ -65,6 +76,28 @@ pub(super) enum ErrorKind {
     Http,
 }
 
+/// What became of an execution of a tool; the `stage` of `mcp_executions_total`. One that is cut by the end of the process
+/// is started only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Started,
+    /// It ran to its end, whatever the result and whoever got it.
+    Finished,
+    /// It was stopped before.
+    Cancelled,
+}
+
+/// What became of a ping to a client; the `status` of `mcp_pings_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ping {
+    /// It was put on a standing stream.
+    Sent,
+    /// The client answered.
+    Answered,
+    /// It did not in time, or with an error.
+    Unanswered,
+}
+
 /// All metrics of one process.
 pub(super) struct Metrics {
     registry: Registry,
@@ -72,6 +105,10 @@ pub(super) struct Metrics {
     connections: Gauge,
     tools: Family<ToolLabels, Counter>,
     errors: Family<KindLabel, Counter>,
+    executions: Family<StageLabels, Counter>,
+    pings: Family<StatusLabel, Counter>,
+    changes: Counter,
+    sessions: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -109,13 +146,72 @@ impl Metrics {
             "Errors that were answered, by kind",
             errors.clone(),
         );
+        let executions = Family::default();
+        let pings = Family::default();
+        let changes = Counter::default();
+        let sessions = Gauge::default();
+        registry.register(
+            "mcp_executions",
+            "Executions of tools that started, finished, or were cancelled before",
+            executions.clone(),
+        );
+        registry.register(
+            "mcp_pings",
+            "Pings to clients that were sent, answered, or not answered",
+            pings.clone(),
+        );
+        registry.register(
+            "mcp_changes",
+            "Changes of resources, each of which is notified to its subscribers",
+            changes.clone(),
+        );
+        registry.register(
+            "mcp_sessions",
+            "Sessions of the legacy era that are alive",
+            sessions.clone(),
+        );
         Self {
             registry,
             durations,
             connections,
             tools,
             errors,
+            executions,
+            pings,
+            changes,
+            sessions,
         }
+    }
+
+    /// The gauge of living sessions.
+    pub(super) fn sessions(&self) -> Gauge {
+        self.sessions.clone()
+    }
+
+    /// Counts an execution that starts, and with the guard how it ends.
+    pub(super) fn execution(&self, tool: &'static str) -> Execution {
+        let execution = Execution {
+            executions: self.executions.clone(),
+            tool,
+            finished: false,
+        };
+        execution.count(Stage::Started);
+        execution
+    }
+
+    /// Counts a ping to a client.
+    pub(super) fn ping(&self, ping: Ping) {
+        let status = match ping {
+            Ping::Sent => "sent",
+            Ping::Answered => "answered",
+            Ping::Unanswered => "unanswered",
+        };
+        self.pings.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    /// Counts a change of a resource.
+    pub(super) fn change(&self) {
+        self.changes.inc();
     }
 
     /// Counts an open connection until the guard is dropped.
@@ -174,6 +270,44 @@ pub(super) struct ConnectionGuard(Gauge);
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// An execution of a tool. It counts as cancelled unless it is said to have finished.
+#[derive(Debug)]
+#[must_use = "the execution counts as cancelled when this is dropped"]
+pub(super) struct Execution {
+    executions: Family<StageLabels, Counter>,
+    tool: &'static str,
+    finished: bool,
+}
+
+impl Execution {
+    /// It ran to its end.
+    pub(super) fn finish(mut self) {
+        self.finished = true;
+    }
+
+    fn count(&self, stage: Stage) {
+        let stage = match stage {
+            Stage::Started => "started",
+            Stage::Finished => "finished",
+            Stage::Cancelled => "cancelled",
+        };
+        let tool = self.tool;
+        self.executions
+            .get_or_create(&StageLabels { tool, stage })
+            .inc();
+    }
+}
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        self.count(if self.finished {
+            Stage::Finished
+        } else {
+            Stage::Cancelled
+        });
     }
 }
 

@@ -10,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::json;
 
@@ -18,7 +17,18 @@ use super::args::Args;
 use super::handler::Handler;
 use super::layers;
 use super::metrics;
+use super::sessions::Shared;
 use super::state::Server;
+
+/// Pages that may call it: those of this machine.
+const ORIGINS: [&str; 6] = [
+    "http://localhost:*",
+    "https://localhost:*",
+    "http://127.0.0.1:*",
+    "https://127.0.0.1:*",
+    "http://[::1]:*",
+    "https://[::1]:*",
+];
 
 /// Everything that `server` answers.
 pub(super) fn router(server: &Arc<Server>) -> Router {
@@ -40,15 +50,21 @@ pub(super) fn router(server: &Arc<Server>) -> Router {
         .with_state(Arc::clone(server))
 }
 
-fn mcp(server: &Arc<Server>) -> StreamableHttpService<Handler, LocalSessionManager> {
+fn mcp(server: &Arc<Server>) -> StreamableHttpService<Handler, Shared> {
     let mut config = StreamableHttpServerConfig::default()
-        // It is called by whatever address a balancer or a proxy has; the SDK would accept loopback names only.
-        .disable_allowed_hosts();
+        // It is called by whatever address a balancer or a proxy has; the SDK would accept loopback names only. With none
+        // given it accepts all.
+        .with_allowed_hosts(server.args.sessions.allow_host.clone())
+        // A browser that is led here from elsewhere says where it comes from.
+        .with_allowed_origins(ORIGINS)
+        // Priming is for streams that can be resumed, and the sessions see to it.
+        .with_sse_retry(None);
     config.legacy_session_mode = !server.args.stateless;
     config.json_response = server.args.json;
     config.cancellation_token = server.life.cut.clone();
     let handler = Handler(Arc::clone(server));
-    StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), config)
+    let sessions = Arc::new(Shared(Arc::clone(&server.sessions)));
+    StreamableHttpService::new(move || Ok(handler.clone()), sessions, config)
 }
 
 async fn health(State(server): State<Arc<Server>>) -> Response {

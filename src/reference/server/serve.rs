@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
+use super::listener::{self, Ends, Wire};
 use super::metrics::ConnectionGuard;
 use super::routes::router;
 use super::state::Server;
@@ -117,6 +118,7 @@ struct Connections {
     tasks: JoinSet<()>,
     router: Router,
     server: Arc<Server>,
+    wire: Option<Arc<Wire>>,
 }
 
 impl Connections {
@@ -125,6 +127,7 @@ impl Connections {
             tasks: JoinSet::new(),
             router: router(server),
             server: Arc::clone(server),
+            wire: Wire::new(&server.args.wire, server.args.defects.defect_seed).map(Arc::new),
         }
     }
 
@@ -146,8 +149,16 @@ impl Connections {
     fn start(&mut self, stream: TcpStream) {
         let closing = self.server.life.closing.clone();
         let guard = self.server.metrics.connection();
-        self.tasks
-            .spawn(connection(stream, self.router.clone(), closing, guard));
+        let router = self.router.clone();
+        let Some(wire) = self.wire.clone() else {
+            self.tasks.spawn(connection(stream, router, closing, guard));
+            return;
+        };
+        let cut = self.server.life.cut.clone();
+        self.tasks.spawn(async move {
+            let _guard = guard;
+            listener::connection(stream, router, &wire, Ends { closing, cut }).await;
+        });
     }
 
     async fn ended(&mut self) {

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
+pub(super) mod conformance;
+mod rounds;
 mod run;
 
-pub(super) use run::run;
+pub(super) use rounds::Rounds;
+pub(super) use run::{run, session, session_of};
 
 const MOST_MILLISECONDS: u64 = 600_000;
 const MOST_BURN_MILLISECONDS: u64 = 60_000;
@@ -17,6 +20,8 @@ const MOST_PAYLOAD_BYTES: usize = 16 << 20;
 const MOST_PROGRESS: u32 = 100_000;
 const MOST_KEY_BYTES: usize = 256;
 const MOST_VALUE_BYTES: usize = 64 << 10;
+const MOST_NAME_BYTES: usize = 64;
+const MOST_ROUNDS: u32 = 100;
 
 /// A tool of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +37,14 @@ pub(super) enum Kind {
     Effect,
     Fail,
     Whoami,
+    Touch,
+    Route,
+    Confirm,
+    Postpone,
 }
 
 /// All tools, in the order in which they are listed.
-const ALL: [Kind; 11] = [
+const ALL: [Kind; 15] = [
     Kind::Echo,
     Kind::Add,
     Kind::Sleep,
@@ -47,6 +56,10 @@ const ALL: [Kind; 11] = [
     Kind::Effect,
     Kind::Fail,
     Kind::Whoami,
+    Kind::Touch,
+    Kind::Route,
+    Kind::Confirm,
+    Kind::Postpone,
 ];
 
 impl Kind {
@@ -69,6 +82,10 @@ impl Kind {
             Self::Effect => "effect",
             Self::Fail => "fail",
             Self::Whoami => "whoami",
+            Self::Touch => "touch",
+            Self::Route => "route",
+            Self::Confirm => "confirm",
+            Self::Postpone => "postpone",
         }
     }
 
@@ -85,6 +102,12 @@ impl Kind {
             Self::Effect => "Executes an operation, which leaves a line in the ledger",
             Self::Fail => "Answers an error with the message",
             Self::Whoami => "Answers which instance this is",
+            Self::Touch => "Counts up a counter, and notifies who subscribed to its resource",
+            Self::Route => "Answers its arguments, which also travel in headers",
+            Self::Confirm => {
+                "Asks the user a question and answers what was said; from 2026-07-28 on"
+            }
+            Self::Postpone => "Asks to be called again, some times; from 2026-07-28 on",
         }
     }
 
@@ -102,16 +125,41 @@ impl Kind {
             Self::Stream => json!({
                 "n": {"type": "integer", "minimum": 0, "maximum": MOST_PROGRESS},
                 "interval_ms": milliseconds(MOST_MILLISECONDS),
+                "close_after": {"type": "integer", "minimum": 0, "maximum": MOST_PROGRESS},
             }),
             Self::Append => {
                 json!({"key": key, "value": {"type": "string", "maxLength": MOST_VALUE_BYTES}})
             }
             Self::Read => json!({"key": key}),
-            Self::Effect => {
-                json!({"op": {"type": "string", "minLength": 1, "maxLength": MOST_KEY_BYTES}})
-            }
+            Self::Effect => json!({
+                "op": {"type": "string", "minLength": 1, "maxLength": MOST_KEY_BYTES},
+                "after_ms": milliseconds(MOST_MILLISECONDS),
+            }),
             Self::Fail => json!({"message": {"type": "string"}}),
             Self::Whoami => json!({}),
+            Self::Touch => json!({"name": {
+                "type": "string", "minLength": 1, "maxLength": MOST_NAME_BYTES,
+                "pattern": "^[A-Za-z0-9_-]+$",
+            }}),
+            Self::Route => json!({
+                "region": {"type": "string", "maxLength": MOST_KEY_BYTES, "x-mcp-header": "Region"},
+                "priority": {"type": "integer", "x-mcp-header": "Priority"},
+                "urgent": {"type": "boolean", "x-mcp-header": "Urgent"},
+            }),
+            Self::Confirm => json!({"question": {"type": "string", "maxLength": MOST_KEY_BYTES}}),
+            Self::Postpone => {
+                json!({"rounds": {"type": "integer", "minimum": 0, "maximum": MOST_ROUNDS}})
+            }
+        }
+    }
+
+    /// The arguments that may be left out.
+    const fn optional(self) -> &'static [&'static str] {
+        match self {
+            Self::Stream => &["interval_ms", "close_after"],
+            Self::Effect => &["after_ms"],
+            Self::Route => &["region", "priority", "urgent"],
+            _ => &[],
         }
     }
 
@@ -133,16 +181,30 @@ impl Kind {
                 "pid": {"type": "integer"},
                 "session": {"type": ["string", "null"]},
             })),
-            Self::Echo | Self::Sleep | Self::Payload | Self::Burn | Self::Stream | Self::Fail => {
-                None
-            }
+            Self::Touch => Some(json!({"uri": {"type": "string"}, "number": {"type": "integer"}})),
+            Self::Route => Some(json!({
+                "region": {"type": ["string", "null"]},
+                "priority": {"type": ["integer", "null"]},
+                "urgent": {"type": ["boolean", "null"]},
+            })),
+            Self::Confirm => Some(json!({
+                "action": {"type": "string", "enum": ["accept", "decline", "cancel"]},
+                "confirmed": {"type": "boolean"},
+            })),
+            Self::Echo
+            | Self::Sleep
+            | Self::Payload
+            | Self::Burn
+            | Self::Stream
+            | Self::Fail
+            | Self::Postpone => None,
         }
     }
 
     fn annotations(self, dedup: bool) -> ToolAnnotations {
         let annotations = ToolAnnotations::new().open_world(false);
         match self {
-            Self::Append => annotations
+            Self::Append | Self::Touch => annotations
                 .read_only(false)
                 .destructive(false)
                 .idempotent(false),
@@ -150,8 +212,10 @@ impl Kind {
                 .read_only(false)
                 .destructive(false)
                 .idempotent(dedup),
-            // It changes nothing, but whoever calls every read-only tool wants answers, not failures.
-            Self::Fail => annotations.read_only(false).destructive(false),
+            // They change nothing, but whoever calls every read-only tool wants answers, not failures or questions.
+            Self::Fail | Self::Confirm | Self::Postpone => {
+                annotations.read_only(false).destructive(false)
+            }
             _ => annotations.read_only(true),
         }
     }
@@ -160,15 +224,10 @@ impl Kind {
 /// The tools as `tools/list` shows them; `dedup` makes `effect` idempotent.
 pub(super) fn list(dedup: bool) -> Vec<Tool> {
     let tool = |kind: Kind| {
-        let optional: &[&str] = if kind == Kind::Stream {
-            &["interval_ms"]
-        } else {
-            &[]
-        };
         let tool = Tool::new(
             kind.name(),
             kind.description(),
-            schema(kind.input(), optional),
+            schema(kind.input(), kind.optional()),
         )
         .with_annotations(kind.annotations(dedup));
         match kind.output() {
@@ -208,13 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn only_append_effect_and_fail_are_not_read_only() {
+    fn what_acts_fails_or_asks_is_not_read_only() {
         let acts: Vec<String> = list(false)
             .iter()
             .filter(|tool| tool.annotations.as_ref().unwrap().read_only_hint != Some(true))
             .map(|tool| tool.name.to_string())
             .collect();
-        assert_eq!(acts, ["append", "effect", "fail"]);
+        assert_eq!(
+            acts,
+            ["append", "effect", "fail", "touch", "confirm", "postpone"]
+        );
     }
 
     #[test]
@@ -240,6 +302,7 @@ mod tests {
         };
         assert_eq!(required("add"), json!(["a", "b"]));
         assert_eq!(required("stream"), json!(["n"]));
+        assert_eq!(required("effect"), json!(["op"]));
         assert_eq!(required("whoami"), json!([]));
     }
 }
