@@ -29,7 +29,7 @@ type Socket = WebSocketStream<TcpStream>;
     clippy::unnecessary_wraps,
     reason = "the form of tungstenite's callback"
 )]
-fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+pub(crate) fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     let asked = request.headers();
     assert_eq!(request.uri(), "/mcp?x=1");
     assert_eq!(asked["sec-websocket-protocol"], "mcp");
