@@ -27,7 +27,6 @@ mod stream;
 pub mod tls;
 pub mod websocket;
 
-use crate::clock;
 use crate::plan::VanishHow;
 use exchange::Exchange;
 
@@ -68,11 +67,7 @@ pub trait Link {
     ) -> LocalFuture<'a, ()>;
 
     /// After an exchange that opened a stream: feeds what comes on it until the exchange is complete again or the stream ends.
-    /// By default there is no such stream: on a stream of messages everything comes on the one.
-    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
-        let _ = exchange.take(&exchange::Item::End { at: clock::now() });
-        Box::pin(std::future::ready(()))
-    }
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()>;
 
     /// Reads what is left of the last answer, for a bounded time, so that the connection can be used again; closes it otherwise.
     fn settle(&mut self) -> LocalFuture<'_, ()>;

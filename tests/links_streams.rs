@@ -5,6 +5,9 @@
 #[path = "links_streams/http_sse.rs"]
 mod http_sse;
 #[cfg(test)]
+#[path = "links_streams/secured.rs"]
+mod secured;
+#[cfg(test)]
 #[path = "links_streams/stdio.rs"]
 mod stdio;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Pure. An [`Exchange`] is told what happened (connected, sent, head, body, messages, end, failure) in the order in which it
 //! happened, and decides what the answer is worth; it never asks for the time. Classification: `model::outcome`. A status of 400
 //! or above decides before any body does, except that the modern era says with a JSON-RPC error why it refuses; after a
-//! head of 2xx only a whole, valid answer is one. Next: `mcp::http` feeds it; [`reading`] is the body under way.
+//! head of 2xx only a whole, valid answer is one. Next: `mcp::http` feeds it; `reading` is the body under way.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -19,6 +19,7 @@ pub mod facts;
 mod head;
 mod reading;
 pub mod sequence;
+mod streamed;
 mod transcript;
 
 pub use facts::{Facts, RpcError};
@@ -250,16 +251,6 @@ impl Exchange {
         self
     }
 
-    /// An exchange that answers what the server asks on a stream of messages while nothing is in flight, as this one does.
-    #[must_use]
-    pub fn listener(&self) -> Self {
-        let mut listener = Self::new(Awaited::Stream { id: None }, self.era, false, None);
-        listener.capabilities = self.capabilities;
-        listener.headers = self.headers.clone();
-        let _ = listener.take(&Item::Streamed);
-        listener
-    }
-
     /// Keeps the result as it came.
     #[must_use]
     pub fn keeping_result(mut self, keeps: bool) -> Self {
@@ -382,26 +373,6 @@ impl Exchange {
 
     fn settle(&mut self, done: i64, class: Class, code: Option<i64>) {
         self.verdict.get_or_insert(Verdict { class, code, done });
-    }
-
-    fn written(&mut self, at: i64) {
-        if matches!(self.awaited, Awaited::Status) {
-            self.settle(at, Class::None, None);
-        }
-    }
-
-    fn streamed(&mut self, at: i64, bytes: &[u8]) {
-        self.facts.bytes_in = self.facts.bytes_in.saturating_add(bytes.len() as u64);
-        // It may have come before the head that was noticed first.
-        let first = self.facts.first_byte.get_or_insert(at);
-        *first = at.min(*first);
-        self.facts.first_event.get_or_insert(at);
-        self.facts.events += 1;
-        let is_one_answer = matches!(self.awaited, Awaited::Response { .. });
-        if is_one_answer && self.facts.bytes_in > MAX_BODY as u64 {
-            return self.settle(at, Class::Malformed, None);
-        }
-        self.messages(at, bytes);
     }
 
     fn body(&mut self, at: i64, bytes: &Bytes) {

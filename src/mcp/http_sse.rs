@@ -2,15 +2,16 @@
 //!
 //! Impure: sockets and the clock. The session is the stream: when it ends, the session is lost. Invariants: messages go nowhere but to
 //! the server that the stream came from; a message is posted at most once; answers count from the stream alone, whatever the
-//! body of a POST's answer holds. Next: [`open`] has the stream, [`connection`] the POSTs, `mcp::stream` the messages.
+//! body of a POST's answer holds. Next: `open` has the stream, `connection` the POSTs, `mcp::stream` the messages.
 
-use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use hyper::Response;
 use hyper::body::Incoming;
+use rustls::ClientConfig;
 
 use super::endpoint::Endpoint;
 use super::exchange::{Exchange, Item, Progress};
@@ -21,13 +22,14 @@ use crate::clock;
 mod connection;
 mod open;
 
-use connection::{Opened, Post, Posted};
+use connection::{OpenError, Opened, Post, Posted, Took, Way};
 use open::{Stream, read_refusal};
 
 /// One stream from an endpoint, opened when it is needed, and the connection for messages to it.
 pub struct SseLink {
     endpoint: Rc<Endpoint>,
     source: Option<IpAddr>,
+    tls: Option<Arc<ClientConfig>>,
     stream: Option<Stream>,
 }
 
@@ -46,8 +48,16 @@ impl SseLink {
         Self {
             endpoint,
             source,
+            tls: None,
             stream: None,
         }
+    }
+
+    /// The same link, which trusts these; `https` needs it. The configuration must not offer HTTP/2.
+    #[must_use]
+    pub fn secured_by(mut self, tls: Option<Arc<ClientConfig>>) -> Self {
+        self.tls = tls;
+        self
     }
 
     async fn run(&mut self, outgoing: Outgoing, exchange: &mut Exchange) {
@@ -60,31 +70,36 @@ impl SseLink {
             let _ = exchange.take(&Item::Gone { at: clock::now() });
             return;
         }
-        let mut opening_ns = 0;
+        let mut opening = Took::default();
         if self.stream.is_none() {
             let headers = &outgoing.headers;
-            self.stream = open::open(&self.endpoint, self.source, headers, exchange).await;
-            opening_ns = self.stream.as_ref().map_or(0, |stream| stream.connect_ns);
+            let way = Way {
+                endpoint: Endpoint::clone(&self.endpoint),
+                source: self.source,
+                tls: self.tls.clone(),
+            };
+            self.stream = open::open(&way, headers, exchange).await;
+            opening = self.stream.as_ref().map_or(opening, |stream| stream.took);
         }
         let Some(stream) = &mut self.stream else {
             return;
         };
-        if stream.carry_out(outgoing, opening_ns, exchange).await == Left::Nothing {
+        if stream.carry_out(outgoing, opening, exchange).await == Left::Nothing {
             self.stream = None;
         }
     }
 }
 
 impl Stream {
-    /// Posts a message and feeds the exchange. `opening_ns` is what this exchange has spent on connecting so far.
+    /// Posts a message and feeds the exchange. `opening` is what this exchange has spent on connecting so far.
     async fn carry_out(
         &mut self,
         outgoing: Outgoing,
-        opening_ns: u64,
+        opening: Took,
         exchange: &mut Exchange,
     ) -> Left {
         let attending = self.mailbox.attend(exchange);
-        let Local::Message(outgoing) = locally(outgoing, &attending, exchange).await else {
+        let Local::Message(outgoing) = locally(outgoing, exchange) else {
             return Left::Stream;
         };
         let opened = {
@@ -98,7 +113,7 @@ impl Stream {
                 }
             }
         };
-        let Some(connection) = opened_for(opened, opening_ns, exchange) else {
+        let Some(connection) = opened_for(opened, opening, exchange) else {
             return Left::Stream;
         };
         let _ = exchange.take(&Item::Sent { at: clock::now() });
@@ -118,20 +133,23 @@ impl Stream {
 
 /// The connection for a message, if there is one, which the exchange is told.
 fn opened_for(
-    opened: io::Result<Opened>,
-    opening_ns: u64,
+    opened: Result<Opened, OpenError>,
+    opening: Took,
     exchange: &mut Exchange,
 ) -> Option<connection::Connection> {
-    let Ok(opened) = opened else {
-        let _ = exchange.take(&Item::Refused { at: clock::now() });
-        return None;
-    };
-    if let Some(connect_ns) = opened.connect_ns {
-        let _ = exchange.take(&Item::Connected {
-            took_ns: opening_ns.saturating_add(connect_ns),
-        });
+    match opened {
+        Ok(opened) => {
+            if let Some(took) = opened.took {
+                opening.and(took).tell(exchange);
+            }
+            Some(opened.connection)
+        }
+        Err(error) => {
+            exchange.failed(&error);
+            let _ = exchange.take(&Item::Refused { at: clock::now() });
+            None
+        }
     }
-    Some(opened.connection)
 }
 
 /// Takes the head of a POST's answer: a refusal decides, else the stream is waited for.
@@ -142,9 +160,13 @@ async fn posted_message(
     exchange: &mut Exchange,
 ) {
     let at = clock::now();
-    let Ok(answer) = posted.answer else {
-        let _ = exchange.take(&Item::Broken { at });
-        return;
+    let answer = match posted.answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            exchange.failed(&error);
+            let _ = exchange.take(&Item::Broken { at });
+            return;
+        }
     };
     let (head, mut body) = Response::<Incoming>::into_parts(answer);
     if !head.status.is_success() {
@@ -173,6 +195,17 @@ impl Link for SseLink {
         exchange: &'a mut Exchange,
     ) -> LocalFuture<'a, ()> {
         Box::pin(self.run(outgoing, exchange))
+    }
+
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        Box::pin(async {
+            match &self.stream {
+                Some(stream) => stream.mailbox.attend(exchange).carry(exchange).await,
+                None => {
+                    let _ = exchange.take(&Item::Gone { at: clock::now() });
+                }
+            }
+        })
     }
 
     fn settle(&mut self) -> LocalFuture<'_, ()> {

@@ -2,7 +2,7 @@
 //!
 //! Impure: processes, pipes and the clock. The child has a process group of its own, and so takes none of our signals. Invariants:
 //! each link has at most one child that is not about to end; nothing of a child's group goes on when its link is dropped. Next:
-//! [`child`] keeps the process, `mcp::stream` the messages.
+//! `child` keeps the process, `mcp::stream` the messages.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -98,9 +98,13 @@ impl StdioLink {
         }
         if self.open.is_none() {
             let began = clock::now();
-            let Ok(open) = self.start() else {
-                let _ = exchange.take(&Item::Refused { at: clock::now() });
-                return;
+            let open = match self.start() {
+                Ok(open) => open,
+                Err(error) => {
+                    exchange.failed(&error);
+                    let _ = exchange.take(&Item::Refused { at: clock::now() });
+                    return;
+                }
             };
             let _ = exchange.take(&Item::Connected {
                 took_ns: clock::now().abs_diff(began),
@@ -120,6 +124,17 @@ impl Link for StdioLink {
         exchange: &'a mut Exchange,
     ) -> LocalFuture<'a, ()> {
         Box::pin(self.run(outgoing, exchange))
+    }
+
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        Box::pin(async {
+            match &self.open {
+                Some(open) => open.channel.follow(exchange).await,
+                None => {
+                    let _ = exchange.take(&Item::Gone { at: clock::now() });
+                }
+            }
+        })
     }
 
     fn settle(&mut self) -> LocalFuture<'_, ()> {

@@ -26,18 +26,10 @@ pub(super) enum Local {
 
 /// Deals with what is a message only over Streamable HTTP: GET asks for the server's messages, which come on the stream anyway, and
 /// DELETE ends a session, which ends with its stream.
-pub(super) async fn locally(
-    outgoing: Outgoing,
-    attending: &Attending,
-    exchange: &mut Exchange,
-) -> Local {
+pub(super) fn locally(outgoing: Outgoing, exchange: &mut Exchange) -> Local {
     match outgoing.verb {
         Verb::Post => return Local::Message(outgoing),
-        Verb::Get => {
-            let _ = exchange.take(&Item::Sent { at: clock::now() });
-            attending.carry(exchange).await;
-        }
-        Verb::Delete => {
+        Verb::Get | Verb::Delete => {
             let at = clock::now();
             let _ = exchange.take(&Item::Sent { at });
             let _ = exchange.take(&Item::Written { at });

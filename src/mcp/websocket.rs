@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::header::{
@@ -16,6 +17,7 @@ use ::http::{HeaderMap, HeaderValue, Request, Uri};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
+use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -28,12 +30,13 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::dial::dial;
+use super::dial::dial_secured;
 use super::endpoint::Endpoint;
 use super::exchange::{Exchange, Item, MAX_BODY};
 use super::stream::{Channel, Ending, Letter, Mailbox};
 use super::{Link, LocalFuture, Outgoing};
 use crate::clock;
+use crate::plan::VanishHow;
 
 /// How long a close frame may wait for its answer.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -45,6 +48,7 @@ pub struct WebSocketLink {
     endpoint: Rc<Endpoint>,
     headers: HeaderMap,
     source: Option<IpAddr>,
+    tls: Option<Arc<ClientConfig>>,
     open: Option<Open>,
 }
 
@@ -62,20 +66,29 @@ impl WebSocketLink {
             endpoint,
             headers,
             source,
+            tls: None,
             open: None,
         }
     }
 
+    /// The same link, which trusts these; `wss` needs it. The configuration must not offer HTTP/2.
+    #[must_use]
+    pub fn secured_by(mut self, tls: Option<Arc<ClientConfig>>) -> Self {
+        self.tls = tls;
+        self
+    }
+
     /// Connects and upgrades; `None` if that did not work, which the exchange is told.
     async fn connect(&self, exchange: &mut Exchange) -> Option<Open> {
-        let Ok(dialled) = dial(&self.endpoint, self.source).await else {
-            let _ = exchange.take(&Item::Refused { at: clock::now() });
-            return None;
-        };
-        let _ = exchange.take(&Item::Connected {
-            took_ns: dialled.connect_ns,
-        });
-        self.upgrade(dialled.stream, exchange).await
+        let tls = self.tls.as_ref();
+        match dial_secured(&self.endpoint, self.source, tls, exchange).await {
+            Ok(stream) => self.upgrade(stream, exchange).await,
+            Err(error) => {
+                exchange.failed(&error);
+                let _ = exchange.take(&Item::Refused { at: clock::now() });
+                None
+            }
+        }
     }
 
     async fn upgrade<S>(&self, stream: S, exchange: &mut Exchange) -> Option<Open>
@@ -150,6 +163,17 @@ impl Link for WebSocketLink {
         Box::pin(self.run(outgoing, exchange))
     }
 
+    fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
+        Box::pin(async {
+            match &self.open {
+                Some(open) => open.channel.follow(exchange).await,
+                None => {
+                    let _ = exchange.take(&Item::Gone { at: clock::now() });
+                }
+            }
+        })
+    }
+
     fn settle(&mut self) -> LocalFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -172,11 +196,17 @@ impl Link for WebSocketLink {
     fn beside(&self) -> Option<Box<dyn Link>> {
         None
     }
+
+    /// Leaves without a close frame; of the ways to vanish this is the only one here.
+    fn vanish(&mut self, _how: VanishHow) {
+        self.open = None;
+    }
 }
 
 /// Tells the exchange why there is no WebSocket: the status of a refusal decides, if it came to one.
 fn refused(error: Error, asked: i64, exchange: &mut Exchange) {
     let at = clock::now();
+    exchange.failed(&error);
     match error {
         Error::Http(response) if !response.status().is_success() => {
             let (head, body) = (*response).into_parts();

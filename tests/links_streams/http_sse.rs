@@ -10,8 +10,10 @@ use tokio::net::TcpListener;
 
 use crate::support::{
     Asked, CLIENT_PONG, Peer, SERVER_PING, answer, call, class, exchange, listen, notify, outgoing,
-    request, run,
+    ping, request, run,
 };
+
+const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
 /// Answers the GET with a stream whose first event is this endpoint.
 async fn open_at(listener: &TcpListener, target: &str) -> (Peer, Asked) {
@@ -81,7 +83,7 @@ fn answers_come_on_the_stream_and_say_who_took_the_message() {
             "{}",
             asked.head
         );
-        assert_eq!(asked.body, message::request(1, "ping", ""));
+        assert_eq!(asked.body, ping(1));
         assert_eq!(class(&first), (Class::None, None));
         let facts = first.facts();
         assert_eq!(facts.instance, "server-2#1");
@@ -116,7 +118,7 @@ fn an_answer_that_is_faster_than_the_status_counts() {
         let ((), (mut stream, mut post)) = join(
             async {
                 let mut first = request(1);
-                let outgoing = outgoing(message::request(1, "ping", ""));
+                let outgoing = outgoing(ping(1));
                 link.exchange(outgoing, &mut first).await;
                 assert_eq!(class(&first), (Class::None, None));
             },
@@ -364,6 +366,33 @@ fn what_the_server_asks_while_nothing_is_in_flight_is_answered() {
         };
         let (sent, ()) = join(notify(&mut link), server).await;
         assert_eq!(class(&sent), (Class::None, None));
+    });
+}
+
+#[test]
+fn who_listens_follows_the_stream_that_is_there() {
+    run(async {
+        let (listener, endpoint) = listen("http", "/sse").await;
+        let mut link = SseLink::new(endpoint, None);
+        let (mut stream, _post) = established(&listener, &mut link).await;
+        assert!(link.beside().is_none());
+        let get = Outgoing {
+            verb: Verb::Get,
+            ..outgoing("")
+        };
+        let mut listening = exchange(Awaited::Stream { id: None });
+        link.exchange(get, &mut listening).await;
+        assert_eq!(class(&listening), (Class::None, None));
+        listening.follow();
+        let server = async {
+            for _ in 0..3 {
+                stream.event("message", CHANGED).await;
+            }
+            stream.cut().await;
+        };
+        let ((), ()) = join(link.follow(&mut listening), server).await;
+        assert_eq!(class(&listening), (Class::Truncated, None));
+        assert_eq!(listening.facts().events, 3);
     });
 }
 

@@ -66,11 +66,15 @@ pub(crate) fn request(id: u64) -> Exchange {
     })
 }
 
+/// The request `ping`.
+pub(crate) fn ping(id: u64) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)
+}
+
 /// Asks `ping` under this number.
 pub(crate) async fn call(link: &mut dyn Link, id: u64) -> Exchange {
     let mut exchange = request(id);
-    link.exchange(outgoing(message::request(id, "ping", "")), &mut exchange)
-        .await;
+    link.exchange(outgoing(ping(id)), &mut exchange).await;
     link.settle().await;
     exchange
 }

@@ -10,6 +10,7 @@ use mcpload::mcp::endpoint::Endpoint;
 use mcpload::mcp::message;
 use mcpload::mcp::websocket::WebSocketLink;
 use mcpload::model::Class;
+use mcpload::plan::VanishHow;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -18,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use crate::support::{
-    CLIENT_PONG, Peer, SERVER_PING, answer, call, class, headers, listen, notify, run,
+    CLIENT_PONG, Peer, SERVER_PING, answer, call, class, headers, listen, notify, ping, run,
 };
 
 type Socket = WebSocketStream<TcpStream>;
@@ -28,7 +29,7 @@ type Socket = WebSocketStream<TcpStream>;
     clippy::unnecessary_wraps,
     reason = "the form of tungstenite's callback"
 )]
-fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+pub(crate) fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     let asked = request.headers();
     assert_eq!(request.uri(), "/mcp?x=1");
     assert_eq!(asked["sec-websocket-protocol"], "mcp");
@@ -69,7 +70,7 @@ async fn say(socket: &mut Socket, text: impl Into<String>) {
 async fn established(listener: &TcpListener, link: &mut WebSocketLink) -> Socket {
     let server = async {
         let mut socket = accept(listener).await;
-        assert_eq!(heard(&mut socket).await, message::request(1, "ping", ""));
+        assert_eq!(heard(&mut socket).await, ping(1));
         say(&mut socket, answer(1)).await;
         socket
     };
@@ -273,6 +274,18 @@ fn closing_says_goodbye() {
         }
         assert!(socket.next().await.is_none());
         // The next call begins anew.
+        established(&listener, &mut link).await;
+    });
+}
+
+#[test]
+fn vanishing_says_nothing() {
+    run(async {
+        let (listener, mut link) = linked().await;
+        let mut socket = established(&listener, &mut link).await;
+        link.vanish(VanishHow::Close);
+        let left = socket.next().await;
+        assert!(!matches!(left, Some(Ok(Message::Close(_)))), "{left:?}");
         established(&listener, &mut link).await;
     });
 }

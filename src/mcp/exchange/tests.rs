@@ -239,3 +239,5 @@ fn a_status_alone_answers_a_notification() {
         );
     }
 }
+
+mod streams;

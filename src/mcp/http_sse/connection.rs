@@ -2,8 +2,8 @@
 //!
 //! Impure: sockets and the clock. Invariant: a message is written to a connection at most once.
 
-use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::header::HOST;
@@ -13,15 +13,17 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::mcp::dial::dial;
+use crate::mcp::dial::{DialError, dial};
 use crate::mcp::endpoint::Endpoint;
 use crate::mcp::exchange::{Exchange, Item};
-use crate::mcp::{LocalFuture, Outgoing};
+use crate::mcp::{LocalFuture, Outgoing, tls};
 
 /// How long the rest of an answer may take before its connection is given up.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -37,10 +39,61 @@ pub(super) struct Connection {
     _driver: AbortOnDropHandle<()>,
 }
 
-/// A connection, and how long it took, if it is new, nanoseconds.
+/// A connection, and how long it took, if it is new.
 pub(super) struct Opened {
     pub(super) connection: Connection,
-    pub(super) connect_ns: Option<u64>,
+    pub(super) took: Option<Took>,
+}
+
+/// How long connections took, nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Took {
+    connect_ns: u64,
+    /// The TLS handshakes, if there were any.
+    tls_ns: Option<u64>,
+}
+
+impl Took {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        let tls_ns = match (self.tls_ns, other.tls_ns) {
+            (Some(first), Some(second)) => Some(first.saturating_add(second)),
+            (first, second) => first.or(second),
+        };
+        Self {
+            connect_ns: self.connect_ns.saturating_add(other.connect_ns),
+            tls_ns,
+        }
+    }
+
+    pub(super) fn tell(self, exchange: &mut Exchange) {
+        let _ = exchange.take(&Item::Connected {
+            took_ns: self.connect_ns,
+        });
+        if let Some(took_ns) = self.tls_ns {
+            let _ = exchange.take(&Item::Secured { took_ns });
+        }
+    }
+}
+
+/// How to get to a place.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) endpoint: Endpoint,
+    pub(super) source: Option<IpAddr>,
+    /// Whom to trust; `https` needs it.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub(super) enum OpenError {
+    /// It could not be dialled or secured.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It does not speak HTTP.
+    #[error("the connection cannot be used")]
+    Http(#[source] hyper::Error),
 }
 
 impl Connection {
@@ -48,28 +101,36 @@ impl Connection {
     ///
     /// # Errors
     /// If there is no connection.
-    pub(super) async fn open(endpoint: &Endpoint, source: Option<IpAddr>) -> io::Result<Opened> {
-        let dialled = dial(endpoint, source).await?;
+    pub(super) async fn open(way: &Way) -> Result<Opened, OpenError> {
+        let dialled = dial(&way.endpoint, way.source)
+            .await
+            .map_err(|source| DialError::connect(&way.endpoint, source))?;
+        let secured = tls::secure(&way.endpoint, dialled.stream, way.tls.as_ref())
+            .await
+            .map_err(DialError::from)?;
+        let took = Took {
+            connect_ns: dialled.connect_ns,
+            tls_ns: secured.tls_ns,
+        };
         Ok(Opened {
-            connection: Self::over(dialled.stream).await?,
-            connect_ns: Some(dialled.connect_ns),
+            connection: Self::over(secured.stream).await.map_err(OpenError::Http)?,
+            took: Some(took),
         })
     }
 
-    async fn over<S>(stream: S) -> io::Result<Self>
+    async fn over<S>(stream: S) -> hyper::Result<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let (mut sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)
             .handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
+            .await?;
         // What goes wrong on it shows in the answer.
         let driver = spawn_local(async move {
             let _ = connection.await;
         });
-        sender.ready().await.map_err(io::Error::other)?;
+        sender.ready().await?;
         Ok(Self {
             sender,
             _driver: AbortOnDropHandle::new(driver),
@@ -113,8 +174,7 @@ pub(super) struct Posted {
 
 /// Where messages are posted: one connection that is kept alive.
 pub(super) struct Post {
-    endpoint: Endpoint,
-    source: Option<IpAddr>,
+    way: Way,
     idle: Option<Connection>,
     /// A POST whose answer came on the stream before its status.
     posting: Option<LocalFuture<'static, Posted>>,
@@ -123,11 +183,10 @@ pub(super) struct Post {
 }
 
 impl Post {
-    /// Posts to `endpoint`; there is no connection yet.
-    pub(super) fn new(endpoint: Endpoint, source: Option<IpAddr>) -> Self {
+    /// Posts to the end of this way; there is no connection yet.
+    pub(super) fn new(way: Way) -> Self {
         Self {
-            endpoint,
-            source,
+            way,
             idle: None,
             posting: None,
             rest: None,
@@ -138,17 +197,17 @@ impl Post {
     ///
     /// # Errors
     /// If there is no connection.
-    pub(super) async fn open(&mut self) -> io::Result<Opened> {
+    pub(super) async fn open(&mut self) -> Result<Opened, OpenError> {
         self.settle().await;
         if let Some(mut connection) = self.idle.take()
             && connection.sender.ready().await.is_ok()
         {
             return Ok(Opened {
                 connection,
-                connect_ns: None,
+                took: None,
             });
         }
-        Connection::open(&self.endpoint, self.source).await
+        Connection::open(&self.way).await
     }
 
     /// Posts a message; the future ends with the head of the answer.
@@ -158,7 +217,7 @@ impl Post {
         outgoing: Outgoing,
     ) -> LocalFuture<'static, Posted> {
         let request = request(
-            &self.endpoint,
+            &self.way.endpoint,
             Method::POST,
             outgoing.headers,
             outgoing.body,

@@ -2,7 +2,6 @@
 //!
 //! Impure: sockets and the clock. What a server sends before that event is bounded by the parser, and dropped.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,9 +15,8 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connection::{Connection, Opened, Post, request};
+use super::connection::{Connection, Post, Took, Way, request};
 use crate::clock;
-use crate::mcp::endpoint::Endpoint;
 use crate::mcp::exchange::{Exchange, Item, Progress};
 use crate::mcp::sse::{Event, Parser};
 use crate::mcp::stream::{Ending, Letter, Mailbox};
@@ -31,42 +29,45 @@ pub(super) struct Stream {
     pub(super) mailbox: Rc<Mailbox>,
     /// Where messages go.
     pub(super) post: Post,
-    /// How long it took to connect, nanoseconds.
-    pub(super) connect_ns: u64,
+    /// How long it took to connect.
+    pub(super) took: Took,
     _reader: AbortOnDropHandle<()>,
     _replier: AbortOnDropHandle<()>,
 }
 
 /// Opens a stream with the headers of the message that needs it; `None` if that did not work, which the exchange is told.
 pub(super) async fn open(
-    endpoint: &Endpoint,
-    source: Option<IpAddr>,
+    way: &Way,
     headers: &HeaderMap,
     exchange: &mut Exchange,
 ) -> Option<Stream> {
+    let endpoint = &way.endpoint;
     let refused = |exchange: &mut Exchange| {
         let _ = exchange.take(&Item::Refused { at: clock::now() });
     };
     let unreadable = |exchange: &mut Exchange| {
         let _ = exchange.take(&Item::Unreadable { at: clock::now() });
     };
-    let Ok(Opened {
-        mut connection,
-        connect_ns,
-    }) = Connection::open(endpoint, source).await
-    else {
-        refused(exchange);
-        return None;
+    let opened = match Connection::open(way).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            exchange.failed(&error);
+            refused(exchange);
+            return None;
+        }
     };
-    let connect_ns = connect_ns.unwrap_or_default();
-    let _ = exchange.take(&Item::Connected {
-        took_ns: connect_ns,
-    });
+    let mut connection = opened.connection;
+    let took = opened.took.unwrap_or_default();
+    took.tell(exchange);
     let asked = clock::now();
     let get = request(endpoint, Method::GET, for_stream(headers), Bytes::new());
-    let Ok(answer) = connection.send(get).await else {
-        refused(exchange);
-        return None;
+    let answer = match connection.send(get).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            exchange.failed(&error);
+            refused(exchange);
+            return None;
+        }
     };
     let (head, mut body) = answer.into_parts();
     if !head.status.is_success() {
@@ -103,11 +104,15 @@ pub(super) async fn open(
     };
     let (mailbox, outbox) = Mailbox::new();
     let reader = spawn_local(events.deliver_to(Rc::clone(&mailbox)));
-    let replier = spawn_local(reply(outbox, Post::new(target.clone(), source)));
+    let way = Way {
+        endpoint: target,
+        ..way.clone()
+    };
+    let replier = spawn_local(reply(outbox, Post::new(way.clone())));
     Some(Stream {
         mailbox,
-        post: Post::new(target, source),
-        connect_ns,
+        post: Post::new(way),
+        took,
         _reader: AbortOnDropHandle::new(reader),
         _replier: AbortOnDropHandle::new(replier),
     })

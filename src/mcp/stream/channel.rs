@@ -48,13 +48,18 @@ impl Channel {
         let _ = self.mailbox.letters().try_send(Letter::Goodbye);
     }
 
+    /// Feeds what comes to an exchange that has opened a stream of its own on this one.
+    pub(crate) async fn follow(&self, exchange: &mut Exchange) {
+        self.mailbox.attend(exchange).carry(exchange).await;
+    }
+
     /// Sends a message and feeds the exchange.
     pub(crate) async fn exchange(&self, outgoing: Outgoing, exchange: &mut Exchange) {
         let attending = self.mailbox.attend(exchange);
         let _ = exchange.take(&Item::Answered {
             headers: &self.headers,
         });
-        let Local::Message(outgoing) = locally(outgoing, &attending, exchange).await else {
+        let Local::Message(outgoing) = locally(outgoing, exchange) else {
             return;
         };
         let turn = pin!(self.mailbox.letters().reserve());

@@ -266,3 +266,125 @@ impl Drop for Attending {
         self.mailbox.room.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::pin::pin;
+
+    use futures_util::FutureExt as _;
+    use tokio::sync::mpsc::error::TryRecvError;
+
+    use super::*;
+    use crate::mcp::exchange::Awaited;
+    use crate::mcp::message::RequestKind;
+    use crate::model::Class;
+    use crate::model::protocol::Era;
+    use crate::plan::Method;
+
+    const PING: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+
+    fn request(id: u64) -> Exchange {
+        let kind = RequestKind::Method(Method::Ping);
+        let awaited = Awaited::Response {
+            id,
+            kind,
+            expected: Vec::new(),
+        };
+        Exchange::new(awaited, Era::Legacy, false, None)
+    }
+
+    fn replies(outbox: &mut mpsc::Receiver<Letter>) -> usize {
+        let mut count = 0;
+        while outbox.try_recv().is_ok() {
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_in_bytes() {
+        let huge = vec![b' '; MAX_WAITING_BYTES + 1];
+        for (message, wanted) in [(PING, MAX_WAITING), (&huge, 1)] {
+            let (mailbox, _outbox) = Mailbox::new();
+            let _attending = mailbox.attend(&mut request(1));
+            let taken = (0..1000)
+                .take_while(|_| {
+                    let message = Bytes::copy_from_slice(message);
+                    mailbox.deliver(0, message).now_or_never().is_some()
+                })
+                .count();
+            assert_eq!(taken, wanted);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_waits_goes_on_when_there_is_room_or_nobody_attends() {
+        let (mailbox, mut outbox) = Mailbox::new();
+        let mut exchange = request(1);
+        let attending = mailbox.attend(&mut exchange);
+        for _ in 0..MAX_WAITING {
+            mailbox
+                .deliver(0, Bytes::from_static(PING))
+                .now_or_never()
+                .unwrap();
+        }
+        let mut next = pin!(mailbox.deliver(0, Bytes::from_static(PING)));
+        assert!((&mut next).now_or_never().is_none());
+        // The exchange takes up what waits, and answers a bounded number of it.
+        let waiting = pin!(pending::<()>());
+        assert!(
+            attending
+                .until(&mut exchange, waiting)
+                .now_or_never()
+                .is_none()
+        );
+        assert_eq!(replies(&mut outbox), MAX_LETTERS);
+        assert!((&mut next).now_or_never().is_some());
+
+        drop(attending);
+        assert_eq!(replies(&mut outbox), 1);
+        assert!(
+            mailbox
+                .deliver(0, Bytes::from_static(PING))
+                .now_or_never()
+                .is_some()
+        );
+        assert_eq!(replies(&mut outbox), 1);
+    }
+
+    #[test]
+    fn before_the_first_exchange_nothing_is_answered() {
+        let (mailbox, mut outbox) = Mailbox::new();
+        let delivered = mailbox.deliver(0, Bytes::from_static(PING));
+        assert!(delivered.now_or_never().is_some());
+        assert_eq!(outbox.try_recv().err(), Some(TryRecvError::Empty));
+    }
+
+    #[test]
+    fn what_came_before_the_end_is_read_first() {
+        let (mailbox, _outbox) = Mailbox::new();
+        let mut exchange = request(1);
+        let attending = mailbox.attend(&mut exchange);
+        let answer = Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+        assert!(mailbox.deliver(5, answer).now_or_never().is_some());
+        mailbox.end(6, Ending::Broken);
+        mailbox.end(7, Ending::Unreadable);
+        assert!(attending.carry(&mut exchange).now_or_never().is_some());
+        assert_eq!(
+            exchange
+                .verdict()
+                .map(|verdict| (verdict.class, verdict.done)),
+            Some((Class::None, 5))
+        );
+        drop(attending);
+        // The first reason is what a later exchange hears.
+        let mut later = Exchange::new(Awaited::Status, Era::Legacy, false, None);
+        let attending = mailbox.attend(&mut later);
+        assert!(attending.carry(&mut later).now_or_never().is_some());
+        assert_eq!(
+            later.verdict().map(|verdict| (verdict.class, verdict.done)),
+            Some((Class::Transport, 6))
+        );
+    }
+}
