@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use mcpload::mcp::Link;
 use mcpload::mcp::http::{HttpLink, HttpOptions, Pool};
+use mcpload::model::Class;
 use mcpload::plan::{HttpVersion, VanishHow};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::raw::{self, Sign, sign};
 use crate::server::Server;
-use crate::support::{ask_well, at, exchange, let_tasks_run, link, local, post, until};
+use crate::support::{ask, ask_well, at, exchange, let_tasks_run, link, local, post, until};
 use crate::tls::{Authority, trusting};
 
 fn options(can_vanish: bool) -> Rc<HttpOptions> {
@@ -174,6 +175,23 @@ async fn a_connection_that_the_server_ends_is_ended_by_a_client_that_may_vanish(
             stream
         };
         let (_, mut stream) = tokio::join!(ask_well(&mut link), server);
+        assert_eq!(sign(&mut stream).await, Sign::End);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_failed_is_not_kept_open_for_a_client_that_may_vanish() {
+    local(async {
+        let (listener, address) = raw::listen().await;
+        let mut link = link(address, "/", &options(true));
+        let server = async {
+            let mut stream = raw::take_request(&listener).await;
+            stream.write_all(b"this is no HTTP\r\n\r\n").await.unwrap();
+            stream
+        };
+        let (came, mut stream) = tokio::join!(ask(&mut link), server);
+        assert_eq!(came.class, Class::Transport);
         assert_eq!(sign(&mut stream).await, Sign::End);
     })
     .await;
