@@ -6,17 +6,23 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use http::HeaderMap;
+
 use crate::mcp::Link;
 use crate::mcp::endpoint::Endpoint;
 use crate::mcp::http::{HttpLink, HttpOptions, Pool};
+use crate::mcp::http_sse::SseLink;
 use crate::mcp::tls::{TlsError, client_config};
-use crate::plan::{Sharing, SourceRange, TlsPlan, Transport, WorkloadPlan};
+use crate::mcp::websocket::WebSocketLink;
+use crate::plan::{HttpVersion, Sharing, SourceRange, TlsPlan, Transport, WorkloadPlan};
 
 /// How the clients of a workload get to the fleet.
 pub(crate) struct Ways {
     endpoints: Vec<Rc<Endpoint>>,
     transport: Transport,
     options: Rc<HttpOptions>,
+    /// What goes with the upgrade of a WebSocket.
+    headers: HeaderMap,
     sources: Vec<SourceRange>,
     /// Where clients connect from if the workload names no addresses.
     source: Option<IpAddr>,
@@ -29,6 +35,7 @@ impl Ways {
     /// If whom to trust cannot be read.
     pub(crate) fn new(
         plan: &WorkloadPlan,
+        headers: HeaderMap,
         tls: &TlsPlan,
         endpoints: &[Rc<Endpoint>],
         source: Option<IpAddr>,
@@ -37,11 +44,14 @@ impl Ways {
         let is_secure = endpoints
             .iter()
             .any(|endpoint| endpoint.scheme().is_secure());
-        let tls = is_secure
-            .then(|| client_config(tls, connections.http))
-            .transpose()?;
+        // HTTP+SSE and WebSocket are HTTP/1.1: to offer another version would break them.
+        let version = match plan.transport {
+            Transport::StreamableHttp => connections.http,
+            Transport::Sse | Transport::Websocket | Transport::Stdio => HttpVersion::Http1,
+        };
+        let tls = is_secure.then(|| client_config(tls, version)).transpose()?;
         let options = HttpOptions {
-            version: connections.http,
+            version,
             tls,
             max_age: connections.max_age,
             pool: match connections.sharing {
@@ -55,6 +65,7 @@ impl Ways {
             endpoints: endpoints.to_vec(),
             transport: plan.transport,
             options: Rc::new(options),
+            headers,
             sources: connections.sources.clone(),
             source,
         })
@@ -80,7 +91,18 @@ impl Ways {
                 let options = Rc::clone(&self.options);
                 Some(Box::new(HttpLink::new(endpoint, options, source)))
             }
-            Transport::Sse | Transport::Stdio | Transport::Websocket => None,
+            Transport::Sse => {
+                let tls = self.options.tls.clone();
+                Some(Box::new(SseLink::new(endpoint, source).secured_by(tls)))
+            }
+            Transport::Websocket => {
+                let tls = self.options.tls.clone();
+                let headers = self.headers.clone();
+                let link = WebSocketLink::new(endpoint, headers, source);
+                Some(Box::new(link.secured_by(tls)))
+            }
+            // A process for each client is no load that one machine makes.
+            Transport::Stdio => None,
         }
     }
 

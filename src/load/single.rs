@@ -84,12 +84,6 @@ pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, Erran
     let linger = errand.linger;
     let capabilities = errand.capabilities;
     let plan = plan(errand);
-    let endpoints = std::slice::from_ref(&endpoint);
-    let ways = plan
-        .workloads
-        .iter()
-        .map(|workload| Ways::new(workload, &plan.fleet.tls, endpoints, None));
-    let ways = ways.collect::<Result<_, _>>().map_err(ErrandError::Trust)?;
     let workload = plan.workloads.first().ok_or(ErrandError::Client)?;
     let lists_tools = workload
         .operations
@@ -100,6 +94,12 @@ pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, Erran
     let traits = draw::traits(plan.seed, workload, 0).ok_or(ErrandError::Client)?;
     let operations = u32::try_from(workload.operations.len()).unwrap_or(u32::MAX);
     let table = Arc::new(Table::new(plan, 0, 1).map_err(ErrandError::Table)?);
+    let endpoints = std::slice::from_ref(&endpoint);
+    let workloads = table.plan.workloads.iter().zip(&table.workloads);
+    let tls = &table.plan.fleet.tls;
+    let ways = workloads
+        .map(|(plan, workload)| Ways::new(plan, workload.headers_of(0), tls, endpoints, None));
+    let ways = ways.collect::<Result<_, _>>().map_err(ErrandError::Trust)?;
     // Nobody takes the seconds: the clock never starts, and what is early is dropped with the recorder.
     let (sender, _parcels) = sync_channel(1);
     let (_histograms, returned) = channel();

@@ -173,7 +173,7 @@ impl Client {
             keeps_result,
             sequence,
         } = ready;
-        if self.traits.cold {
+        if self.is_cold() {
             self.link.close();
         }
         self.trace(place, &mut outgoing.headers);
@@ -254,13 +254,18 @@ impl Client {
         }
     }
 
+    /// Whether each call has a connection of its own; where the stream is the session, none can.
+    fn is_cold(&self) -> bool {
+        self.traits.cold && self.transport == Transport::StreamableHttp
+    }
+
     /// Writes a Call down, then makes the connection fit for the next one.
     pub(super) async fn record(&mut self, call: Attempt) {
         if let (Some(tap), Some(outcome)) = (&self.shared.tap, call.ends) {
             tap.end(outcome);
         }
         self.shared.recorder.borrow_mut().attempt(call);
-        if self.traits.cold {
+        if self.is_cold() {
             self.link.close();
         } else {
             self.link.settle().await;

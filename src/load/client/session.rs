@@ -77,6 +77,10 @@ impl Client {
     async fn try_establish(&mut self, within: Option<Place>) -> Result<(), String> {
         self.listener = None;
         let replaces = self.session.take().is_some();
+        if matches!(self.transport, Transport::Sse | Transport::Websocket) {
+            // There the stream is the session: a new one needs a new stream.
+            self.link.close();
+        }
         let number = self.sessions + 1;
         let Answered {
             mut call,
