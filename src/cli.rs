@@ -49,7 +49,7 @@ enum Command {
     Init(InitArgs),
     /// List every driver, profile, fault, check and report format.
     List,
-    /// Explain a key, a kind, a diagnostic code, or `exit-codes`.
+    /// Explain a key, a kind, a diagnostic code, `exit-codes`, or `wire-rules`.
     #[command(
         after_help = "Examples:\n  mcpload explain kill\n  mcpload explain workload.recovery\n  mcpload explain exit-codes"
     )]

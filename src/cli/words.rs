@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::out;
 use crate::catalog::Catalog;
 use crate::check::kinds::CHECKS;
+use crate::fault::wire;
 use crate::report;
 use crate::report::kinds::REPORTS;
 use crate::scenario::{explain as words, schema as scenario_schema};
@@ -25,6 +26,10 @@ pub(super) fn explain(word: &str) -> Exit {
         for exit in Exit::ALL {
             out::data(&format!("{:>3}  {}\n", exit.code(), exit.meaning()));
         }
+        return Exit::Pass;
+    }
+    if word == "wire-rules" {
+        out::data(&format!("{}\n", wire::help()));
         return Exit::Pass;
     }
     if let Some(text) = words::explain(&catalog(), word) {

@@ -191,7 +191,7 @@ pub fn help() -> String {
     }
     text.push_str("\nWhich requests (every condition must hold):\n");
     for parameter in CONDITIONS {
-        let _ = writeln!(text, "  {}: {}", parameter.name, parameter.summary);
+        let _ = writeln!(text, "  {}", described(parameter));
     }
     text.push_str(
         "\nExamples: status=503,retry-after=2,share=10%   cut-stream=3,method=tools/call,nth=2",
@@ -212,8 +212,11 @@ fn usage(action: &Action) -> String {
 
 fn described(parameter: &Parameter) -> String {
     let takes = match parameter.takes {
-        Takes::Nothing => String::new(),
-        takes => format!("; {takes}"),
+        takes @ (Takes::Count { .. } | Takes::Bytes { .. } | Takes::Time | Takes::Word(_)) => {
+            format!("; {takes}")
+        }
+        // The placeholder and the summary say it.
+        Takes::Nothing | Takes::HeaderName | Takes::Header | Takes::HeaderValue => String::new(),
     };
     let need = match parameter.need {
         Need::Default(value) => format!(" (default {value})"),

@@ -84,7 +84,7 @@ pub const CONDITIONS: &[Parameter] = &[
     condition(
         "on",
         Takes::Word(&["call", "notice", "get", "delete", "any"]),
-        "what the request carries: a JSON-RPC request (so without `on` and `method`), a notification or response, the GET of a stream, DELETE, or anything, probes included",
+        "what the request carries: a JSON-RPC request (so without `on`, `method` and `tool`), a notification or response, the GET of a stream, DELETE, or anything, probes included",
     ),
     condition(
         "method",

@@ -58,7 +58,7 @@ pub struct Args {
     /// How it misbehaves on purpose.
     #[command(flatten)]
     pub defects: DefectArgs,
-    /// Make some answers other bytes on the wire, such as status=503,share=10%; may be repeated, --help has the rules
+    /// Make some answers other bytes on the wire, such as status=503,share=10%; may be repeated, `mcpload explain wire-rules` has them
     #[arg(long, value_name = "RULE", long_help = wire::help(), help_heading = "Defects")]
     pub wire: Vec<Rule>,
 }

@@ -123,7 +123,8 @@ pub(super) const BOMB: Action = Action {
     example: "bomb=64MiB,first=1",
     argument: Some(parameter(
         "SIZE",
-        Takes::Bytes { max: 1 << 30 },
+        // They are compressed at once, which takes about a second.
+        Takes::Bytes { max: 256 << 20 },
         Need::Default("64MiB"),
         "how many spaces",
     )),
