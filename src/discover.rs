@@ -69,11 +69,13 @@ pub fn blocking(url: &str) -> Result<Found, DiscoverError> {
 /// # Errors
 /// If the server cannot be reached or is none.
 pub async fn discover(url: &str) -> Result<Found, DiscoverError> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .timeout(PATIENCE)
-        .build();
+    let builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    // The system's authorities are only read where they are needed.
+    let client = if url.starts_with("https://") {
+        builder.build()
+    } else {
+        builder.tls_certs_only([]).build()
+    };
     let client = client.map_err(|source| DiscoverError::Unreachable {
         url: url.to_owned(),
         source,

@@ -40,9 +40,9 @@ fn from_url(args: &RunArgs, url: &str) -> Result<Prepared, Exit> {
         out::say(&format!("error: {message}"));
         Exit::Usage
     };
-    if !url.starts_with("http://") {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
         return Err(usage(format!(
-            "--url {url}: expected a URL such as http://127.0.0.1:8000/mcp (https is not supported yet)"
+            "--url {url}: expected a URL such as http://127.0.0.1:8000/mcp"
         )));
     }
     let length = args.length.as_deref().unwrap_or("15s");
@@ -193,13 +193,6 @@ fn guard(plan: &Plan) -> Result<(), Exit> {
         .filter(|step| step.method == Method::ToolsCall)
         .map(|step| step.target.as_str())
         .collect();
-    let (Some(url), false) = (urls.first(), called.is_empty()) else {
-        return Ok(());
-    };
-    let found = discover::blocking(url).map_err(|error| {
-        out::error(&error);
-        Exit::NotReady
-    })?;
     let allowed = plan
         .fleet
         .driver
@@ -208,6 +201,18 @@ fn guard(plan: &Plan) -> Result<(), Exit> {
         .and_then(serde_json::Value::as_array);
     let allowed =
         |name: &str| allowed.is_some_and(|names| names.iter().any(|allowed| allowed == name));
+    // Where everything is allowed by name the server need not be asked: it may speak in a way that only the clients know.
+    let asks = called.iter().any(|name| !allowed(name));
+    let (Some(url), true) = (urls.first(), asks) else {
+        return Ok(());
+    };
+    let found = discover::blocking(url).map_err(|error| {
+        out::error(&error);
+        out::say(
+            "  hint: tools that are named in `allow_tools` of [fleet] are called without asking",
+        );
+        Exit::NotReady
+    })?;
     let marked = |name: &str| {
         found
             .tools

@@ -76,8 +76,13 @@ pub fn for_existing(existing: &Existing<'_>, tools: &[ToolInfo]) -> String {
          name = \"external\"\n\n\
          [fleet]\n\
          driver = \"external\"\n\
-         endpoint = {{ url = {} }}\n",
-        quoted(url)
+         endpoint = {{ url = {} }}{}\n",
+        quoted(url),
+        if url.starts_with("https://") || url.starts_with("wss://") {
+            "   # and ca = \"ca.pem\" if the system does not trust it"
+        } else {
+            ""
+        }
     );
     let mark = if rate.as_per_second() > MODEST {
         ""
@@ -107,6 +112,7 @@ pub fn for_existing(existing: &Existing<'_>, tools: &[ToolInfo]) -> String {
     if let Some(protocol) = protocol {
         let _ = writeln!(text, "protocol = \"{protocol}\"");
     }
+    text.push_str(&ways(url));
     text.push('\n');
     operations(&mut text, tools, allow);
     let _ = write!(
@@ -127,6 +133,18 @@ pub fn for_existing(existing: &Existing<'_>, tools: &[ToolInfo]) -> String {
         );
     }
     text
+}
+
+/// How clients reach this URL; what cannot be known of it stands there as a comment.
+fn ways(url: &str) -> String {
+    let mut lines = String::new();
+    if url.starts_with("ws://") || url.starts_with("wss://") {
+        lines.push_str("transport = \"websocket\"\n");
+    } else {
+        lines.push_str("# transport = \"sse\"   # HTTP+SSE of 2024-11-05\n# http = \"2\"\n");
+    }
+    lines.push_str("# auth = { bearer = { env = \"TOKEN\" } }\n");
+    lines
 }
 
 fn operations(text: &mut String, tools: &[ToolInfo], allow: &[String]) {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::catalog::Catalog;
+use crate::plan::Transport;
 use crate::plan::compile::{Host, compile};
 use crate::scenario::{Overrides, load};
 
@@ -56,6 +57,18 @@ fn a_tool_that_is_allowed_is_called_and_a_rate_that_is_asked_for_is_allowed() {
     };
     let plan = plan(&for_existing(&made, &[tool("delete", false, json!({}))]));
     assert_eq!(plan.workloads[0].operations[0].name, "delete");
+}
+
+#[test]
+fn the_url_says_how_clients_travel() {
+    let transport = |url| {
+        let made = Existing { url, ..existing() };
+        let plan = plan(&for_existing(&made, &[]));
+        plan.workloads[0].transport
+    };
+    assert_eq!(transport("wss://a:1/mcp"), Transport::Websocket);
+    assert_eq!(transport("ws://a:1/mcp"), Transport::Websocket);
+    assert_eq!(transport("https://a:1/mcp"), Transport::StreamableHttp);
 }
 
 #[test]
