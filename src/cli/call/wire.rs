@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use http::HeaderMap;
+use serde_json::Value;
 
 use crate::cli::out;
 use crate::load::client::{Seen, Tap};
 use crate::load::recording::{Asked, Attempt};
 use crate::mcp::Verb;
-use crate::mcp::exchange::{Facts, Transcript};
+use crate::mcp::exchange::Transcript;
 use crate::model::Class;
 use crate::model::outcome::Outcome;
 use crate::report::words;
@@ -52,7 +53,7 @@ impl Tap for Wire {
                 answer(&mut text, transcript, seen.call);
             }
         }
-        came_to(&mut text, seen.call, seen.facts);
+        came_to(&mut text, seen);
         if self.is_full {
             text.push('\n');
         }
@@ -112,8 +113,26 @@ fn line(text: &mut String, mark: char, what: &str) {
     let _ = writeln!(text, "{mark} {what}");
 }
 
+/// What was asked: the method, and the tool, prompt or resource.
+fn asked(seen: &Seen<'_>) -> String {
+    if seen.call.asked != Asked::Step {
+        return seen.call.asked.method().to_owned();
+    }
+    let body: Value = serde_json::from_slice(&seen.outgoing.body).unwrap_or_default();
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(words::visible);
+    let target = body
+        .get("params")
+        .and_then(|params| text(params.get("name").or_else(|| params.get("uri"))));
+    let method = text(body.get("method")).unwrap_or_default();
+    match target {
+        Some(target) => format!("{method} {target}"),
+        None => method,
+    }
+}
+
 /// One line: what it was, what it came to, and how long it took.
-fn came_to(text: &mut String, call: &Attempt, facts: &Facts) {
+fn came_to(text: &mut String, seen: &Seen<'_>) {
+    let Seen { call, facts, .. } = seen;
     let mut parts = Vec::new();
     parts.push(match (call.class, call.code) {
         (Class::None, _) => "ok".to_owned(),
@@ -149,11 +168,11 @@ fn came_to(text: &mut String, call: &Attempt, facts: &Facts) {
     if !facts.cookies.is_empty() {
         parts.push("sets a cookie".to_owned());
     }
-    let what = match call.asked {
-        Asked::Step => "call".to_owned(),
-        asked => asked.method().to_owned(),
-    };
-    let _ = writeln!(text, "= {what}: {} [{}]", parts.join(" · "), call.protocol);
+    if let Some(failure) = &facts.failure {
+        parts.push(failure.clone());
+    }
+    let (what, parts) = (asked(seen), parts.join(" · "));
+    let _ = writeln!(text, "= {what}: {parts} [{}]", call.protocol);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to a microsecond")]
