@@ -68,6 +68,8 @@ pub struct Analysis {
     /// What stopped the run or kept the fleet from being ready, in the order in which it was said.
     #[serde(default)]
     pub troubles: Vec<String>,
+    /// Answers that set a cookie: MCP clients keep none, so affinity by cookie does not work for them.
+    pub cookies: u64,
 }
 
 /// Counts of operations, by how they ended, and of their Calls.

@@ -14,7 +14,7 @@ use mcpload::fleet::slot::Fact;
 use mcpload::model::{EventKind, SlotId};
 use mcpload::plan::{
     EndpointPlan, FleetPlan, Limits, Members, Probe, ReadyPlan, RestartPlan, RestartPolicy,
-    RolePlan, SlotPlan, TextDuration,
+    RolePlan, SlotPlan, TextDuration, TlsPlan,
 };
 use mcpload::registry::Spec;
 use tokio::sync::mpsc;
@@ -70,6 +70,7 @@ fn plan(
             path: "/mcp".to_owned(),
         },
         served_by: None,
+        tls: TlsPlan::default(),
     }
 }
 

@@ -195,6 +195,7 @@ impl<'a> Fold<'a> {
                 .collect(),
             steady: self.timeline.steady,
             troubles: self.timeline.troubles,
+            cookies: self.timeline.cookies,
             phases,
         }
     }

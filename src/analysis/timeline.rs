@@ -20,6 +20,8 @@ pub struct Timeline {
     pub last: Offset,
     /// Why the run was aborted or the fleet did not come up, in the order in which it was said.
     pub troubles: Vec<String>,
+    /// Answers that set a cookie.
+    pub cookies: u64,
     /// Phases whose end was recorded.
     pub ended_phases: BTreeSet<String>,
     /// By the name of the fault.
@@ -167,8 +169,10 @@ impl Timeline {
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
             EventKind::FleetReady { .. }
             | EventKind::PhaseBegan { .. }
-            | EventKind::WorkerReady { .. }
-            | EventKind::WorkerEnded { .. } => {}
+            | EventKind::WorkerReady { .. } => {}
+            EventKind::WorkerEnded { cookies, .. } => {
+                self.cookies = self.cookies.saturating_add(*cookies);
+            }
         }
     }
 

@@ -370,6 +370,7 @@ impl Conductor<'_> {
                         calls,
                         shed,
                         unrecorded,
+                        cookies: totals.cookies,
                     },
                 ));
                 Ok(())

@@ -5,7 +5,7 @@
 //! its operation, unless the policy sends it again; exactly one Call of an operation says how it ended. Next: [`sending`] is one
 //! request, [`attempts`] what follows from its answer, [`session`] the session; `load::crew` decides which client acts.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,8 +68,6 @@ pub(crate) struct Shared {
     pub(crate) directory: Option<Rc<Directory>>,
     /// Who looks on.
     pub(crate) tap: Option<Box<dyn Tap>>,
-    /// How many answers set a cookie.
-    pub(crate) cookies_set: Cell<u64>,
     /// Everything under way is given up: what was not sent ends as unsent, what was sent as timed out.
     pub(crate) give_up: CancellationToken,
 }
@@ -110,7 +108,6 @@ impl Shared {
             credentials,
             directory,
             tap: None,
-            cookies_set: Cell::new(0),
             give_up: CancellationToken::new(),
         })
     }

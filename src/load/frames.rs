@@ -122,6 +122,8 @@ pub struct Totals {
     pub shed: u64,
     /// Rows dropped.
     pub unrecorded: u64,
+    /// Answers that set a cookie.
+    pub cookies: u64,
 }
 
 /// A worker cannot go on.

@@ -306,6 +306,11 @@ impl Recorder {
         }
     }
 
+    /// Counts an answer that set a cookie.
+    pub(crate) fn saw_cookie(&mut self) {
+        self.totals.cookies += 1;
+    }
+
     /// The kept form of an instance's name; `None` for an empty one, and for new ones when there are too many.
     pub(crate) fn instance(&mut self, name: &str) -> Option<Instance> {
         if name.is_empty() {

@@ -86,6 +86,8 @@ pub enum EventKind {
         calls: u64,
         shed: u64,
         unrecorded: u64,
+        /// Answers that set a cookie.
+        cookies: u64,
     },
     /// A worker was silent for too long or died.
     WorkerLost { worker: u32, reason: String },

@@ -228,6 +228,13 @@ impl Page {
         for damage in &analysis.damage {
             self.paragraph(2, &format!("Damage: {}.", words::visible(damage)));
         }
+        if analysis.cookies > 0 {
+            let answers = words::plural(analysis.cookies, "answer");
+            self.paragraph(
+                2,
+                &format!("Cookies: {answers} set one. MCP clients keep none, so an affinity by cookie does not hold for them."),
+            );
+        }
         let sessions = &analysis.sessions;
         self.paragraph(
             2,

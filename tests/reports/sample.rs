@@ -341,6 +341,7 @@ fn analysis() -> Analysis {
         run: facts(),
         ending: Some(Ending::Completed),
         troubles: Vec::new(),
+        cookies: 0,
         damage: Vec::new(),
         measured: chaos,
         whole: Tally {
@@ -471,6 +472,7 @@ pub(crate) fn empty() -> Report {
     report.analysis = Analysis {
         run: facts(),
         ending: None,
+        cookies: 3,
         troubles: vec!["server-3#1 was not ready within 10 s".to_owned()],
         damage: vec!["events.jsonl: line 12 is torn".to_owned()],
         measured: Tally::default(),

@@ -220,9 +220,9 @@ impl Client {
         let transcript = exchange.take_transcript();
         let sequence = exchange.sequence();
         let facts = exchange.into_facts();
-        self.shared
-            .cookies_set
-            .set(self.shared.cookies_set.get() + u64::from(!facts.cookies.is_empty()));
+        if !facts.cookies.is_empty() {
+            self.shared.recorder.borrow_mut().saw_cookie();
+        }
         let instance = self.shared.recorder.borrow_mut().instance(&facts.instance);
         let call = Attempt {
             sent: facts.sent,

@@ -479,6 +479,7 @@ fn analysis() -> Value {
                 "problems met while reading the run directory",
             ),
         ),
+        ("cookies", count("answers that set a cookie")),
         (
             "troubles",
             list(
