@@ -1,3 +1,5 @@
+//! Places, quoting and draws of templates; what comes from files and answers is arbitrary.
+
 use proptest::prelude::*;
 use serde_json::json;
 
