@@ -90,4 +90,7 @@ tail -n 1 "$work/check.txt"
 echo "== the official conformance suite, the server's side"
 ci/e2e/conformance.sh server
 
+echo "== servers that others wrote"
+ci/e2e/interop.sh
+
 echo "e2e: all as expected, in $SECONDS s"

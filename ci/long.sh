@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# What takes too long for every change: 20 seeds of the quickstart, every scenario, coverage of the pure half.
+# What takes too long for every change: 20 seeds of the quickstart, every scenario, many calls to servers that others wrote,
+# coverage of the pure half.
 # Writes reports/long.txt; prints the same. Fails if a run ends with another code than expected, or too little is covered.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-20}
 # Which parts: `PARTS=coverage bash ci/long.sh` measures that alone.
-PARTS=${PARTS:-seeds scenarios coverage}
+PARTS=${PARTS:-seeds scenarios interop coverage}
+INTEROP_OPERATIONS=2000
 LEAST_COVERAGE=90
 # The version of LLVM must read what rustc writes: rustc 1.95 has LLVM 22.
 LLVM_TOOLS=22.1.8.2
@@ -63,6 +65,11 @@ for path in scenarios/*.toml; do
     esac
     play "$(basename "$path" .toml)" 1 "$code"
 done
+fi
+
+if [[ $PARTS == *interop* ]]; then
+echo "== servers that others wrote, $INTEROP_OPERATIONS operations each"
+ci/e2e/interop.sh "$INTEROP_OPERATIONS" || failed=1
 fi
 
 if [[ $PARTS == *coverage* ]]; then
