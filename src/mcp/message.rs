@@ -234,7 +234,11 @@ const MAX_ID: usize = 256;
 
 /// Reads a message; `id` is that of our request, if one is open.
 pub fn read(bytes: &[u8], id: Option<u64>) -> Incoming<'_> {
-    let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(bytes) else {
+    // As a whole: what is not looked at would not be checked either.
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Incoming::Invalid;
+    };
+    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else {
         return Incoming::Invalid;
     };
     if envelope.jsonrpc.as_deref() != Some("2.0") {

@@ -78,6 +78,8 @@ enum Next {
 struct Resume {
     id: u64,
     after: String,
+    /// How long the server asks to wait before a stream is resumed, milliseconds.
+    retry_ms: Option<u64>,
     sequence: Sequence,
 }
 
@@ -117,11 +119,14 @@ impl Client {
                 self.unsent(place);
                 return None;
             };
-            let was_resumed = resume.take().is_some();
+            let resumed = resume.take();
             let mut answered = self.send(place, ready).await;
             place = answered.place;
-            if was_resumed {
+            if let Some(resumed) = resumed {
                 self.note_resumed(&answered);
+                // A stream that brought no event ends where the one before it did.
+                answered.facts.last_event_id.get_or_insert(resumed.after);
+                answered.facts.retry_ms = answered.facts.retry_ms.or(resumed.retry_ms);
             }
             if answered.call.class == Class::None
                 && !answered.facts.asks_input
@@ -203,6 +208,7 @@ impl Client {
             let rest = Resume {
                 id,
                 after,
+                retry_ms: facts.retry_ms,
                 sequence,
             };
             return Next::Resume(place.again(), rest);

@@ -25,10 +25,16 @@ impl Exchange {
                 .map(|text| text.chars().take(MAX_CHALLENGE).collect());
         }
         self.reading = self.reading_of(status.as_u16(), headers);
-        if matches!(self.awaited, Awaited::Stream { id: None })
-            && matches!(self.reading, Reading::Events(_))
-        {
-            self.settle(at, Class::None, None);
+        let is_stream = matches!(self.awaited, Awaited::Stream { .. });
+        match self.reading {
+            Reading::Events(_) if matches!(self.awaited, Awaited::Stream { id: None }) => {
+                self.settle(at, Class::None, None);
+            }
+            // A stream that cannot be understood may have no end to wait for.
+            Reading::Over(class, code) if is_stream && status.is_success() => {
+                self.settle(at, class, code);
+            }
+            _ => {}
         }
     }
 

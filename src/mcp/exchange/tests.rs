@@ -241,3 +241,19 @@ fn a_status_alone_answers_a_notification() {
 }
 
 mod streams;
+#[test]
+fn a_stream_that_cannot_be_understood_is_not_waited_for() {
+    for id in [None, Some(7)] {
+        let mut exchange = Exchange::new(Awaited::Stream { id }, Era::Legacy, false, None);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, EVENTS.parse().unwrap());
+        headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+        let progress = exchange.take(&Item::Head {
+            at: 20,
+            status: StatusCode::OK,
+            headers: &headers,
+        });
+        assert_eq!(progress, Progress::Complete);
+        assert_eq!(class(&exchange), (Class::Malformed, None));
+    }
+}

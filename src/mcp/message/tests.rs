@@ -265,3 +265,9 @@ fn progress_and_refusals_are_read_and_an_empty_cursor_is_one() {
     let judged = judge(kind, Era::Legacy, r#"{"tools":[],"nextCursor":""}"#, &[]);
     assert_eq!(judged.next_cursor.as_deref(), Some(""));
 }
+
+#[test]
+fn what_is_not_utf8_anywhere_is_no_message() {
+    let message = b"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{},\"x\":\"\xff\"}";
+    assert!(matches!(read(message, Some(7)), Incoming::Invalid));
+}
