@@ -104,7 +104,7 @@ fn workload() -> WorkloadPlan {
             vec![OperationPlan {
                 name: "echo".to_owned(),
                 weight: 1,
-                timeout: std::time::Duration::from_secs(2),
+                timeout: Duration::from_secs(2),
                 steps: vec![StepPlan {
                     target: "echo".to_owned(),
                     ..StepPlan::new("echo", Method::ToolsCall)

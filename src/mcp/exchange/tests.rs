@@ -240,7 +240,6 @@ fn a_status_alone_answers_a_notification() {
     }
 }
 
-mod streams;
 #[test]
 fn a_stream_that_cannot_be_understood_is_not_waited_for() {
     for id in [None, Some(7)] {
@@ -257,3 +256,5 @@ fn a_stream_that_cannot_be_understood_is_not_waited_for() {
         assert_eq!(class(&exchange), (Class::Malformed, None));
     }
 }
+
+mod streams;
