@@ -90,6 +90,9 @@ tail -n 1 "$work/check.txt"
 echo "== the official conformance suite, the server's side"
 ci/e2e/conformance.sh server
 
+echo "== the official conformance suite, the client's side"
+ci/e2e/conformance.sh client
+
 echo "== servers that others wrote"
 ci/e2e/interop.sh
 

@@ -1,6 +1,7 @@
 //! Set-up: the fleet comes up, or the endpoint answers; the workers get their assignments and set up their clients.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -8,12 +9,16 @@ use tokio::time::Instant;
 use super::{Conductor, SET_UP};
 use crate::clock;
 use crate::engine::workers::Heard;
-use crate::fleet::probe;
 use crate::fleet::process::FleetError;
 use crate::load::frames::{Assignment, FromWorker};
+use crate::mcp::dial::dial;
+use crate::mcp::endpoint::Endpoint;
 use crate::model::EventKind;
 use crate::model::event::Ending;
 use crate::plan::EndpointPlan;
+
+/// How long an endpoint outside may take to accept a connection.
+const KNOCK: Duration = Duration::from_secs(5);
 
 impl Conductor<'_> {
     /// Brings the fleet up, or sees that the endpoint answers. False if it does not, or a signal came.
@@ -65,31 +70,34 @@ impl Conductor<'_> {
         ));
     }
 
+    /// The fleet is not ready for load, for this reason.
+    fn give_up_ready(&mut self, reason: String) {
+        self.line(format!("not ready: {reason}"));
+        self.fact((clock::now(), EventKind::Aborted { reason }));
+        self.how = Ending::NotReady;
+    }
+
     /// Sees that every endpoint outside accepts a connection.
     async fn knock(&mut self) -> bool {
         let EndpointPlan::Urls(urls) = &self.job.plan.fleet.endpoint else {
             return true;
         };
-        let client = match probe::control_client() {
-            Ok(client) => client,
-            Err(error) => {
-                self.fail(error.to_string());
-                return false;
-            }
-        };
         for url in urls {
-            // Any answer will do: what a path says to a bare GET is the server's own affair.
-            if let Err(error) = client.get(url).send().await
-                && !error.is_timeout()
-            {
-                let cause = std::error::Error::source(&error)
-                    .map_or_else(|| error.to_string(), ToString::to_string);
-                let reason = format!("{url} does not answer: {cause}");
-                self.line(format!("not ready: {reason}"));
-                self.fact((clock::now(), EventKind::Aborted { reason }));
-                self.how = Ending::NotReady;
-                return false;
-            }
+            // What it says is the workers' affair: they get sessions, or learn why there are none.
+            let answer = match Endpoint::parse(url) {
+                Ok(endpoint) => tokio::time::timeout(KNOCK, dial(&endpoint, None)).await,
+                Err(error) => {
+                    self.fail(error.to_string());
+                    return false;
+                }
+            };
+            let cause = match answer {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_elapsed) => format!("no connection within {} s", KNOCK.as_secs()),
+            };
+            self.give_up_ready(format!("{url} does not answer: {cause}"));
+            return false;
         }
         true
     }
@@ -121,6 +129,8 @@ impl Conductor<'_> {
         let deadline = Instant::now() + SET_UP;
         let mut pids = BTreeMap::new();
         let mut ready = 0;
+        let (mut clients, mut without) = (0_u64, 0_u64);
+        let mut cause = String::new();
         while ready < self.job.plan.workers {
             tokio::select! {
                 Some((worker, message)) = hearing.recv() => match message {
@@ -128,7 +138,10 @@ impl Conductor<'_> {
                     Ok(FromWorker::Ready(told)) => {
                         ready += 1;
                         let pid = pids.get(&worker).copied().unwrap_or_default();
+                        clients += u64::from(told.clients);
+                        without += u64::from(told.failed);
                         if told.failed > 0 {
+                            cause.clone_from(&told.first_failure);
                             self.line(format!("worker {worker}: {} of {} sessions could not be established: {}", told.failed, told.failed + told.sessions, told.first_failure));
                         }
                         self.fact((clock::now(), EventKind::WorkerReady { worker, pid, clients: told.clients }));
@@ -144,6 +157,11 @@ impl Conductor<'_> {
                     return false;
                 }
             }
+        }
+        if clients > 0 && without == clients {
+            // Load on what gives nobody a session would only tell that there is none.
+            self.give_up_ready(format!("none of {clients} clients got a session: {cause}"));
+            return false;
         }
         self.broken.is_none()
     }
