@@ -37,6 +37,10 @@ Exit codes: 0 every operation ended ok · 2 wrong usage · 3 the server cannot b
 
 /// What to call, and how.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CallArgs {
     /// The server: http, https, ws or wss.

@@ -76,7 +76,7 @@ fn step(words: &[String], args: &CallArgs) -> Result<StepPlan, String> {
         None => String::new(),
     };
     let is_list = first.ends_with("/list");
-    let reference = (method == Method::Complete).then(|| match key {
+    let reference = (method == Method::Complete).then_some(match key {
         Some("uri") => Reference::Resource,
         _ => Reference::Prompt,
     });

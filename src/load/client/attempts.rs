@@ -32,7 +32,7 @@ const MAX_VERSIONS: u32 = 2;
 /// The pause before a stream is resumed whose server asks for none.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// A step that is to be done.
 pub(super) struct Turn<'a> {
@@ -416,9 +416,8 @@ impl Client {
         place: Place,
     ) -> Option<Duration> {
         let retry = &policy.retry;
-        let method = match ask.turn.filled.kind {
-            RequestKind::Method(method) => method,
-            _ => return None,
+        let RequestKind::Method(method) = ask.turn.filled.kind else {
+            return None;
         };
         let may = retry.methods.is_empty() || retry.methods.contains(&method);
         if tried.retried >= retry.attempts || !may || self.shared.give_up.is_cancelled() {

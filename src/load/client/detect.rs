@@ -97,15 +97,14 @@ fn found(call: &Attempt, facts: &Facts) -> Found {
     const LEGACY: Found = Found::Speaks(ProtocolVersion::V2025_11_25);
     const MODERN: Found = Found::Speaks(ProtocolVersion::V2026_07_28);
     match (call.class, call.code) {
-        (Class::None, _) => MODERN,
+        // A header mismatch, a missing capability: only a modern server says so.
+        (Class::None, _) | (Class::JsonRpc, Some(-32_021 | -32_020)) => MODERN,
         (Class::JsonRpc, Some(UNSUPPORTED_VERSION)) => {
             let offered = facts.error.as_ref().map(|error| error.supported.iter());
             offered
                 .and_then(|offered| offered.max().copied())
                 .map_or(LEGACY, Found::Speaks)
         }
-        // Header mismatch, missing capability: only a modern server says so.
-        (Class::JsonRpc, Some(-32_021 | -32_020)) => MODERN,
         (
             Class::Connect | Class::Transport | Class::Truncated | Class::Timeout | Class::Unsent,
             _,
