@@ -86,6 +86,8 @@ def left_out(workload, calls, explained):
     for version, weight in workload["protocols"]:
         if weight and version != "auto" and not (arrived.protocol == version).any():
             yield f"{name}: nobody spoke {version}"
+        if weight and version == "auto" and not ((calls.operation == "session") & (calls.method == "server/discover")).any():
+            yield f"{name}: nobody found out what is spoken"
     if workload["listen"]:
         # A legacy server without sessions has nobody to send anything to: clients end theirs where they have one.
         listens = {"GET": (calls.method == "DELETE").any(), "subscriptions/listen": (arrived.protocol >= "2026").any()}
