@@ -116,8 +116,9 @@ async fn an_independent_client_and_ours_see_the_same() {
                 calls(&mut ours, &theirs).await;
                 reads(&mut ours, &theirs).await;
             };
-            let compared = Box::pin(timeout(PATIENCE, compared));
-            let compared = LocalSet::new().run_until(compared).await;
+            let compared = LocalSet::new()
+                .run_until(timeout(PATIENCE, Box::pin(compared)))
+                .await;
             compared.unwrap();
             tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
         }
