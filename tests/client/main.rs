@@ -16,6 +16,8 @@ mod conductor;
 #[cfg(test)]
 mod eras;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod independent;

@@ -66,7 +66,10 @@ fn a_server_that_resumes_badly_is_found_out() {
         (&["--resume-double"], (1, 1, 0, 1)),
     ];
     each(&cases, |(words, expected)| {
-        let record = resumed(&["cut-stream=3,tool=stream"], words, stream(), 20);
+        // What comes after the cut is all there when the client comes back.
+        let words = [&["--sse-retry", "500ms"], *words].concat();
+        let stream = tool("stream", json!({"n": 20}));
+        let record = resumed(&["cut-stream=3,tool=stream"], &words, stream, 20);
         assert_eq!(ledger(&record), *expected, "{words:?}");
         assert_eq!(steps(&record).last().unwrap().class, Class::None);
     });

@@ -66,7 +66,9 @@ fn a_session_that_the_server_forgets_is_replaced_whatever_it_says_then() {
         assert!(found.contains(&(Class::None, None)), "{found:?}");
         let moves = transitions(&record);
         let count = |wanted| moves.iter().filter(|found| **found == wanted).count();
-        assert!(count(Lost) >= 1 && count(ReEstablished) == count(Lost));
+        assert!(count(ReEstablished) >= 1, "{moves:?}");
+        // The last may be found lost when it is to be ended.
+        assert!(count(Lost) >= count(ReEstablished), "{moves:?}");
         assert_eq!(count(Born), 1);
     });
 }

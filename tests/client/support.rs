@@ -39,7 +39,10 @@ impl Server {
     /// A server with these rules for the wire and these further words on its command line.
     pub(crate) fn start(rules: &[&str], words: &[&str]) -> Self {
         let mut line = vec!["server", "--listen", "127.0.0.1:0", "--name", "server-1"];
-        line.extend(["--lame-duck", "0s", "--sse-retry", "20ms"]);
+        line.extend(["--lame-duck", "0s"]);
+        if !words.contains(&"--sse-retry") {
+            line.extend(["--sse-retry", "20ms"]);
+        }
         for rule in rules {
             line.extend(["--wire", rule]);
         }
