@@ -3,7 +3,7 @@
 //! Impure: sockets and the clock. A link has a connection of its own, or borrows one of a [`Pool`]. Invariants: a request is written
 //! to a connection at most once. A connection that is known to be closed is replaced *before* the request is sent; one that fails
 //! afterwards is a broken exchange. Redirects are not followed. An exchange may be dropped at any moment: over HTTP/1.1 its connection
-//! is closed, over HTTP/2 its stream is reset, and the link can go on. Next: [`shelf`] keeps connections, [`connection`] opens them.
+//! is closed, over HTTP/2 its stream is reset, and the link can go on. Next: `shelf` keeps connections, `connection` opens them.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
