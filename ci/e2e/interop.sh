@@ -112,3 +112,15 @@ for ((first = 0; first < ${#cases[@]}; first += ABREAST)); do
     done
 done
 [ "${#failed[@]}" = 0 ] || fail "not as expected: ${failed[*]}"
+
+# A process for each client is no load that one machine makes: over standard streams there is one client, which does COUNT calls.
+asked=()
+while [ "${#asked[@]}" -lt $((COUNT * 3)) ]; do
+    asked+=(+ echo message=hello)
+done
+for version in 2024-11-05 2025-11-25 auto; do
+    timeout 180 "$mcpload" call "stdio:$node $everything_server stdio" --protocol "$version" --quiet \
+        tools/list + resources/list + prompts/list + ping "${asked[@]}" >"$work/stdio.txt" 2>&1 ||
+        { grep -v ': ok ·' "$work/stdio.txt"; fail "everything over stdio, $version"; }
+    echo "everything-stdio $version: $(grep -c '^= tools/call echo: ok' "$work/stdio.txt") calls of a tool ok"
+done

@@ -29,6 +29,7 @@ const EXAMPLES: &str = "Examples:
   mcpload call http://127.0.0.1:8000/mcp echo text=hello
   mcpload call http://127.0.0.1:8000/mcp --protocol 2025-11-25 tools/list + echo '{\"text\": \"hello\"}'
   mcpload call http://127.0.0.1:8000/sse --transport sse resources/read uri=mem://item/1
+  mcpload call 'stdio:python3 server.py' echo text=hello
 
 What is asked is a tool's name or a method (tools/list, resources/read, prompts/get, completion/complete, ping, …), with arguments as
 one JSON object or as NAME=VALUE; several are asked in one session, with + between them. Nothing asked: the tools are listed.
@@ -43,7 +44,7 @@ Exit codes: 0 every operation ended ok · 2 wrong usage · 3 the server cannot b
 )]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CallArgs {
-    /// The server: http, https, ws or wss.
+    /// The server: a URL (http, https, ws, wss), or `stdio:PROGRAM ARGUMENT…` for one that is started.
     url: String,
     /// What to ask: OPERATION [NAME=VALUE… | JSON] [+ OPERATION …].
     #[arg(value_name = "OPERATION", trailing_var_arg = true)]
@@ -176,7 +177,9 @@ fn errand(args: &CallArgs) -> Result<Errand, String> {
         let value = HeaderValue::Plain(value.trim().to_owned());
         headers.insert(name.trim().to_ascii_lowercase(), value);
     }
+    let command = ask::program(&args.url);
     let transport = match args.transport {
+        _ if !command.is_empty() => Transport::Stdio,
         TransportName::StreamableHttp => Transport::StreamableHttp,
         TransportName::Sse => Transport::Sse,
         TransportName::Websocket => Transport::Websocket,
@@ -200,6 +203,7 @@ fn errand(args: &CallArgs) -> Result<Errand, String> {
     };
     Ok(Errand {
         url: args.url.clone(),
+        command,
         tls: TlsPlan {
             ca: args
                 .proof

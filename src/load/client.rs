@@ -183,8 +183,9 @@ impl Client {
     ) -> Option<Self> {
         let ways = shared.ways.get(workload as usize)?;
         let transport = ways.transport();
+        let headers = self::workload(&shared.table, workload)?.headers_of(number);
         Some(Self {
-            link: ways.open(number, transport)?,
+            link: ways.open(number, transport, headers)?,
             shared: Rc::clone(shared),
             workload,
             number,

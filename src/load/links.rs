@@ -3,6 +3,7 @@
 //! Impure only in that links connect later. Client c goes to endpoint c mod their number, from source address c mod theirs: both
 //! are the same on any number of workers.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use crate::mcp::Link;
 use crate::mcp::endpoint::Endpoint;
 use crate::mcp::http::{HttpLink, HttpOptions, Pool};
 use crate::mcp::http_sse::SseLink;
+use crate::mcp::stdio::StdioLink;
 use crate::mcp::tls::{TlsError, client_config};
 use crate::mcp::websocket::WebSocketLink;
 use crate::plan::{HttpVersion, Sharing, SourceRange, TlsPlan, Transport, WorkloadPlan};
@@ -21,8 +23,8 @@ pub(crate) struct Ways {
     endpoints: Vec<Rc<Endpoint>>,
     transport: Transport,
     options: Rc<HttpOptions>,
-    /// What goes with the upgrade of a WebSocket.
-    headers: HeaderMap,
+    /// The program of each client, where there is one in place of an endpoint.
+    command: Vec<String>,
     sources: Vec<SourceRange>,
     /// Where clients connect from if the workload names no addresses.
     source: Option<IpAddr>,
@@ -35,7 +37,6 @@ impl Ways {
     /// If whom to trust cannot be read.
     pub(crate) fn new(
         plan: &WorkloadPlan,
-        headers: HeaderMap,
         tls: &TlsPlan,
         endpoints: &[Rc<Endpoint>],
         source: Option<IpAddr>,
@@ -65,10 +66,16 @@ impl Ways {
             endpoints: endpoints.to_vec(),
             transport: plan.transport,
             options: Rc::new(options),
-            headers,
+            command: Vec::new(),
             sources: connections.sources.clone(),
             source,
         })
+    }
+
+    /// To a child process of this program for each client.
+    pub(crate) fn to_child(mut self, command: Vec<String>) -> Self {
+        self.command = command;
+        self
     }
 
     /// Where client `client` goes.
@@ -82,8 +89,18 @@ impl Ways {
         self.transport
     }
 
-    /// A link for client `client` over `transport`.
-    pub(crate) fn open(&self, client: u32, transport: Transport) -> Option<Box<dyn Link>> {
+    /// A link for client `client` over `transport`; `headers` go with the upgrade of a WebSocket.
+    pub(crate) fn open(
+        &self,
+        client: u32,
+        transport: Transport,
+        headers: HeaderMap,
+    ) -> Option<Box<dyn Link>> {
+        if transport == Transport::Stdio {
+            let command = self.command.clone();
+            return (!command.is_empty())
+                .then(|| -> Box<dyn Link> { Box::new(StdioLink::new(command, BTreeMap::new())) });
+        }
         let endpoint = Rc::clone(self.endpoint(client)?);
         let source = self.source_of(client);
         match transport {
@@ -97,11 +114,9 @@ impl Ways {
             }
             Transport::Websocket => {
                 let tls = self.options.tls.clone();
-                let headers = self.headers.clone();
                 let link = WebSocketLink::new(endpoint, headers, source);
                 Some(Box::new(link.secured_by(tls)))
             }
-            // A process for each client is no load that one machine makes.
             Transport::Stdio => None,
         }
     }

@@ -34,6 +34,8 @@ use crate::registry::Spec;
 pub(crate) struct Errand {
     /// The server.
     pub(crate) url: String,
+    /// The program that is the server, where there is one in place of a URL: it speaks over its standard streams.
+    pub(crate) command: Vec<String>,
     /// Whom it trusts.
     pub(crate) tls: TlsPlan,
     /// The header that names the instance.
@@ -80,7 +82,12 @@ pub(crate) enum Done {
 /// # Errors
 /// If it cannot set out.
 pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, ErrandError> {
-    let endpoint = Rc::new(Endpoint::parse(&errand.url).map_err(ErrandError::Endpoint)?);
+    let mut endpoints = Vec::new();
+    if errand.command.is_empty() {
+        let endpoint = Endpoint::parse(&errand.url).map_err(ErrandError::Endpoint)?;
+        endpoints.push(Rc::new(endpoint));
+    }
+    let command = errand.command.clone();
     let linger = errand.linger;
     let capabilities = errand.capabilities;
     let plan = plan(errand);
@@ -94,11 +101,10 @@ pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, Erran
     let traits = draw::traits(plan.seed, workload, 0).ok_or(ErrandError::Client)?;
     let operations = u32::try_from(workload.operations.len()).unwrap_or(u32::MAX);
     let table = Arc::new(Table::new(plan, 0, 1).map_err(ErrandError::Table)?);
-    let endpoints = std::slice::from_ref(&endpoint);
-    let workloads = table.plan.workloads.iter().zip(&table.workloads);
+    let workloads = table.plan.workloads.iter();
     let tls = &table.plan.fleet.tls;
-    let ways = workloads
-        .map(|(plan, workload)| Ways::new(plan, workload.headers_of(0), tls, endpoints, None));
+    let ways =
+        workloads.map(|plan| Ok(Ways::new(plan, tls, &endpoints, None)?.to_child(command.clone())));
     let ways = ways.collect::<Result<_, _>>().map_err(ErrandError::Trust)?;
     // Nobody takes the seconds: the clock never starts, and what is early is dropped with the recorder.
     let (sender, _parcels) = sync_channel(1);

@@ -241,12 +241,9 @@ fn share(
     let table = Table::new(assignment.plan, assignment.index, assignment.of);
     let table = Arc::new(table.map_err(WorkerError::Plan)?);
     let recorder = Recorder::new(Arc::clone(&table), outbox.clone(), returned);
-    let workloads = table.plan.workloads.iter().zip(&table.workloads);
+    let workloads = table.plan.workloads.iter();
     let tls = &table.plan.fleet.tls;
-    let ways = workloads.map(|(plan, workload)| {
-        let headers = workload.headers_of(0);
-        Ways::new(plan, headers, tls, &endpoints, assignment.source)
-    });
+    let ways = workloads.map(|plan| Ways::new(plan, tls, &endpoints, assignment.source));
     let ways = ways.collect::<Result<_, _>>().map_err(WorkerError::Trust)?;
     let shared = Shared::new(table, recorder, ways).map_err(WorkerError::Tokens)?;
     Ok(Rc::new(shared))

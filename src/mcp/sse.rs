@@ -210,6 +210,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_bytes_are_parsed_without_panic_and_alike_however_they_were_cut(
+            stream in proptest::collection::vec(any::<u8>(), 0..2000), cut in 1_usize..97,
+        ) {
+            let chunks: Vec<&[u8]> = stream.chunks(cut).collect();
+            prop_assert_eq!(parse(&chunks), parse(&[&stream]));
+        }
+
+        #[test]
         fn events_do_not_depend_on_how_the_stream_was_cut(
             pieces in proptest::collection::vec(
                 prop::sample::select(vec!["data: a", "data:", "id: 1", ":c", "event: e", "\n", "\r", "\r\n", "é", "x: y", "retry: 5"]), 0..60),

@@ -8,6 +8,12 @@ use super::CallArgs;
 use crate::model::Share;
 use crate::plan::{CancelPlan, Method, OperationPlan, Pages, Reference, StepPlan};
 
+/// The program and its arguments of a server that is started (`stdio:…`), parted at spaces; none for a URL.
+pub(super) fn program(url: &str) -> Vec<String> {
+    let line = url.strip_prefix("stdio:").unwrap_or_default();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
 /// The operations, in order; a list of the tools if nothing is asked.
 pub(super) fn operations(args: &CallArgs) -> Result<Vec<OperationPlan>, String> {
     let asked: Vec<&[String]> = args

@@ -23,7 +23,7 @@ use crate::model::outcome::Outcome;
 use crate::model::protocol::Era;
 use crate::model::session::Transition;
 use crate::model::{Class, ProtocolVersion};
-use crate::plan::{Method, RecoveryPlan};
+use crate::plan::{Method, RecoveryPlan, Transport};
 
 /// How often a server may ask for input before it answers.
 const MAX_ROUNDS: u32 = 10;
@@ -177,7 +177,9 @@ impl Client {
         if call.class == Class::Cancelled {
             call.ends = Some(Outcome::Ok);
             self.record(call).await;
-            if self.is_legacy() && matches!(ask.turn.leaving, Some(Leaving::Cancelling(_))) {
+            // Where one stream carries everything it cannot be closed to give one call up, in neither era.
+            let tells = self.is_legacy() || self.transport != Transport::StreamableHttp;
+            if tells && matches!(ask.turn.leaving, Some(Leaving::Cancelling(_))) {
                 self.tell_cancelled(id).await;
             }
             return Next::Over;

@@ -5,6 +5,8 @@
 //! reachable settles nothing.
 
 use super::Client;
+use std::time::Duration;
+
 use super::attempts::UNSUPPORTED_VERSION;
 use super::sending::Ready;
 use crate::load::place::Place;
@@ -14,6 +16,9 @@ use crate::mcp::header;
 use crate::mcp::message::{self, Params, RequestKind};
 use crate::model::{Class, ProtocolVersion};
 use crate::plan::{Method, Transport};
+
+/// How long a program may say nothing to the first question before it counts as legacy.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// What an answer to the first question says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +59,18 @@ impl Client {
                 kind,
                 expected: Vec::new(),
             },
-            self.upkeep_timeout(),
+            match self.transport {
+                // There silence is an answer, and is not waited for at length.
+                Transport::Stdio => self.upkeep_timeout().min(SILENCE),
+                _ => self.upkeep_timeout(),
+            },
         );
         let answered = self.send(Place::upkeep(), ready).await;
-        let found = found(&answered.call, &answered.facts);
+        let mut found = found(&answered.call, &answered.facts);
+        if self.transport == Transport::Stdio && answered.call.class == Class::Timeout {
+            // A legacy server may say nothing to what it does not know.
+            found = Found::Speaks(ProtocolVersion::V2025_11_25);
+        }
         self.record(answered.call).await;
         match found {
             Found::Speaks(version) => {
@@ -83,7 +96,9 @@ impl Client {
             return false;
         }
         let ways = self.shared.ways.get(self.workload as usize);
-        let Some(link) = ways.and_then(|ways| ways.open(self.number, Transport::Sse)) else {
+        let headers = self.headers();
+        let Some(link) = ways.and_then(|ways| ways.open(self.number, Transport::Sse, headers))
+        else {
             return false;
         };
         self.link = link;

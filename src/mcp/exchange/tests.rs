@@ -2,6 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
+use proptest::strategy::Strategy as _;
 
 use super::*;
 use crate::plan::Method;
@@ -254,6 +255,43 @@ fn a_stream_that_cannot_be_understood_is_not_waited_for() {
         });
         assert_eq!(progress, Progress::Complete);
         assert_eq!(class(&exchange), (Class::Malformed, None));
+    }
+}
+
+proptest::proptest! {
+    /// Whatever a server sends, cut anywhere, the exchange has one verdict at its end and holds no more than came.
+    #[test]
+    fn any_body_ends_in_a_verdict(
+        pieces in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+                proptest::sample::select(vec![
+                    "data: ", "\n\n", "id: 7\n", "retry: 5\n", "[", "]", ",", "{", "}", RIGHT, "event: x\n", ": c\n",
+                    r#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":""}}"#,
+                    r#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#,
+                    r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":1e308}}"#,
+                    r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"input_required","nextCursor":""}}"#,
+                ]).prop_map(|text| text.as_bytes().to_vec()),
+            ], 0..30),
+        media in proptest::sample::select(vec![JSON, EVENTS, "text/html"]),
+        status in proptest::sample::select(vec![200_u16, 202, 302, 400, 404, 500]),
+        broken in proptest::prelude::any::<bool>(),
+    ) {
+        let mut exchange = exchange(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, media.parse().unwrap());
+        let _ = exchange.take(&Item::Sent { at: 1 });
+        let status = StatusCode::from_u16(status).unwrap();
+        let _ = exchange.take(&Item::Head { at: 2, status, headers: &headers });
+        let came: usize = pieces.iter().map(Vec::len).sum();
+        for piece in pieces {
+            let _ = exchange.take(&Item::Body { at: 3, bytes: &Bytes::from(piece) });
+        }
+        let last = if broken { Item::Broken { at: 4 } } else { Item::End { at: 4 } };
+        proptest::prop_assert_eq!(exchange.take(&last), Progress::Complete);
+        proptest::prop_assert!(exchange.verdict().is_some());
+        proptest::prop_assert!(exchange.facts().bytes_in <= came as u64);
+        proptest::prop_assert!(exchange.take_replies().len() <= MAX_REPLIES);
     }
 }
 
