@@ -69,7 +69,7 @@ fi
 
 if [[ $PARTS == *interop* ]]; then
 echo "== servers that others wrote, $INTEROP_OPERATIONS operations each"
-ci/e2e/interop.sh "$INTEROP_OPERATIONS" || failed=1
+ci/e2e/interop.sh "$INTEROP_OPERATIONS" | tee reports/interop.txt || failed=1
 fi
 
 if [[ $PARTS == *coverage* ]]; then

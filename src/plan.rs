@@ -122,12 +122,18 @@ fn longest(workload: &WorkloadPlan, operation: &OperationPlan) -> Duration {
         .retry
         .max_backoff
         .saturating_mul(recovery.retry.attempts);
+    // A stream that is cut is asked for again, each time after a pause that its server chooses.
+    let resumed = operation
+        .timeout
+        .saturating_add(Duration::from_secs(10))
+        .saturating_mul(recovery.resumes);
     let steps = operation.steps.iter().map(|step| {
         let pages = step.pages.most();
         operation
             .timeout
             .saturating_mul(sent.saturating_mul(pages))
             .saturating_add(pauses.saturating_mul(pages))
+            .saturating_add(resumed)
             .saturating_add(step.think.unwrap_or_default())
     });
     steps.fold(operation.timeout, Duration::saturating_add)

@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
   mcpload call http://127.0.0.1:8000/mcp
   mcpload call http://127.0.0.1:8000/mcp echo text=hello
   mcpload call http://127.0.0.1:8000/mcp --protocol 2025-11-25 tools/list + echo '{\"text\": \"hello\"}'
-  mcpload call http://127.0.0.1:8000/sse --transport sse resources/read uri=mem://item/1
+  mcpload call http://127.0.0.1:8000/sse --transport sse resources/read uri=mem://resource/001
   mcpload call 'stdio:python3 server.py' echo text=hello
 
 What is asked is a tool's name or a method (tools/list, resources/read, prompts/get, completion/complete, ping, …), with arguments as
@@ -69,8 +69,8 @@ pub(super) struct CallArgs {
     /// How long an answer may take.
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Duration,
-    /// What the client does about lost sessions and cut streams: spec, lenient, never, sdk-python, rmcp.
-    #[arg(long, default_value = "spec", value_name = "POLICY")]
+    /// What the client does about lost sessions and cut streams.
+    #[arg(long, default_value = "spec", value_name = "POLICY", value_parser = ["spec", "lenient", "never", "sdk-python", "rmcp"])]
     recovery: String,
     /// Ask for progress notifications.
     #[arg(long)]
@@ -178,8 +178,10 @@ fn errand(args: &CallArgs) -> Result<Errand, String> {
         headers.insert(name.trim().to_ascii_lowercase(), value);
     }
     let command = ask::program(&args.url);
+    let is_socket = args.url.starts_with("ws://") || args.url.starts_with("wss://");
     let transport = match args.transport {
         _ if !command.is_empty() => Transport::Stdio,
+        TransportName::StreamableHttp if is_socket => Transport::Websocket,
         TransportName::StreamableHttp => Transport::StreamableHttp,
         TransportName::Sse => Transport::Sse,
         TransportName::Websocket => Transport::Websocket,

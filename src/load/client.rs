@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -157,6 +158,10 @@ pub(crate) struct Client {
     traits: Traits,
     /// The version that it speaks now.
     protocol: ProtocolVersion,
+    /// The version that it asked for when it got its session.
+    wanted: ProtocolVersion,
+    /// The token that went with the last request, where it must be fetched.
+    token: Option<HeaderValue>,
     /// Whether that is settled; a client that speaks whatever it finds asks first.
     is_settled: bool,
     /// How its messages travel now.
@@ -191,6 +196,8 @@ impl Client {
             number,
             traits,
             protocol: traits.dialect.first(),
+            wanted: traits.dialect.first(),
+            token: None,
             is_settled: !traits.is_auto(),
             transport,
             session: None,

@@ -23,6 +23,9 @@ use crate::plan::{Expectation, Method, WorkloadPlan};
 
 /// Clients that are set up, or say goodbye, at the same time.
 const AT_ONCE: usize = 32;
+/// How often a worker tries to learn the tools of a server, and the pause between.
+const LEARNING: u32 = 3;
+const BETWEEN: Duration = Duration::from_millis(300);
 /// How many bytes of the first failure of set-up are told.
 const MAX_FAILURE: usize = 200;
 
@@ -232,7 +235,7 @@ impl Crew {
             failed: 0,
             first_failure: String::new(),
         };
-        self.learn(limit).await;
+        let has_learnt = self.learn(limit).await;
         let set_up = async |mut client: Box<Client>| {
             let left = until.saturating_sub(clock::now());
             let result = if left <= 0 {
@@ -262,12 +265,19 @@ impl Crew {
             },
         )
         .await;
+        if !has_learnt && ready.first_failure.is_empty() {
+            ready
+                .first_failure
+                .push_str("the tools could not be listed");
+        }
         ready
     }
 
     /// Has one client of each workload that needs it learn the tools: definitions decide what modern calls carry in headers, and
     /// what structured content must look like.
-    async fn learn(&self, limit: Duration) {
+    /// Whether all of them could.
+    async fn learn(&self, limit: Duration) -> bool {
+        let mut failed = false;
         let table = Arc::clone(&self.shared.table);
         for (number, plan) in (0_u32..).zip(&table.plan.workloads) {
             if !needs_tools(plan) {
@@ -277,16 +287,28 @@ impl Crew {
                 continue;
             };
             let learning = async {
-                if client.set_up().await.is_ok() {
-                    client.learn().await;
+                let mut learnt = false;
+                for _ in 0..LEARNING {
+                    learnt = client.set_up().await.is_ok() && client.learn().await;
+                    if learnt {
+                        break;
+                    }
+                    tokio::time::sleep(BETWEEN).await;
                 }
+                learnt
             };
-            if tokio::time::timeout(limit / 2, learning).await.is_err() {
-                client.forget_session();
+            match tokio::time::timeout(limit / 2, learning).await {
+                Ok(true) => {}
+                Ok(false) => failed = true,
+                Err(_elapsed) => {
+                    client.forget_session();
+                    failed = true;
+                }
             }
             let first = client.number();
             self.put_back(number, first, client);
         }
+        !failed
     }
 
     fn take_first(&self, workload: u32) -> Option<Box<Client>> {

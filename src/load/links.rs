@@ -73,7 +73,7 @@ impl Ways {
     }
 
     /// To a child process of this program for each client.
-    pub(crate) fn to_child(mut self, command: Vec<String>) -> Self {
+    pub(crate) fn with_child(mut self, command: Vec<String>) -> Self {
         self.command = command;
         self
     }

@@ -19,6 +19,8 @@ pub(crate) struct Place {
     taken: Option<i64>,
     pub(crate) step: u32,
     pub(crate) attempt: u32,
+    /// Whether an earlier Call of the operation may have had an effect.
+    is_unsure: bool,
 }
 
 /// Whose Call it is.
@@ -32,13 +34,21 @@ pub(crate) struct Who {
 }
 
 impl Place {
-    /// How the operation ends whose last Call, here, ended with `outcome`: after earlier steps that were answered it cannot
-    /// be said that it had no effect.
+    /// How the operation ends whose last Call, here, ended with `outcome`: after earlier steps that were answered, or an earlier
+    /// attempt that may have been executed, it cannot be said that it had no effect.
     pub(crate) fn ended(&self, outcome: Outcome) -> Outcome {
-        if self.step > 0 && outcome == Outcome::Fail {
+        if (self.step > 0 || self.is_unsure) && outcome == Outcome::Fail {
             Outcome::Info
         } else {
             outcome
+        }
+    }
+
+    /// The same, after a Call here that ended with `outcome`.
+    pub(crate) fn after(self, outcome: Outcome) -> Self {
+        Self {
+            is_unsure: self.is_unsure || outcome == Outcome::Info,
+            ..self
         }
     }
 
@@ -53,6 +63,7 @@ impl Place {
             taken: Some(job.taken),
             step: 0,
             attempt: 0,
+            is_unsure: false,
         }
     }
 
@@ -68,6 +79,7 @@ impl Place {
             taken: None,
             step: 0,
             attempt: 0,
+            is_unsure: false,
         }
     }
 

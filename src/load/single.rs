@@ -103,8 +103,8 @@ pub(crate) async fn run(errand: Errand, tap: Box<dyn Tap>) -> Result<Done, Erran
     let table = Arc::new(Table::new(plan, 0, 1).map_err(ErrandError::Table)?);
     let workloads = table.plan.workloads.iter();
     let tls = &table.plan.fleet.tls;
-    let ways =
-        workloads.map(|plan| Ok(Ways::new(plan, tls, &endpoints, None)?.to_child(command.clone())));
+    let ways = workloads
+        .map(|plan| Ok(Ways::new(plan, tls, &endpoints, None)?.with_child(command.clone())));
     let ways = ways.collect::<Result<_, _>>().map_err(ErrandError::Trust)?;
     // Nobody takes the seconds: the clock never starts, and what is early is dropped with the recorder.
     let (sender, _parcels) = sync_channel(1);

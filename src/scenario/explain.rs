@@ -102,7 +102,25 @@ fn explain_key(key: &Key) -> String {
     if field.acts == Acts::NotYet {
         text.push_str("  not yet:  this version refuses it\n");
     }
+    for (number, member) in members(&field.ty).iter().enumerate() {
+        let head = if number == 0 { "keys:" } else { "" };
+        let _ = writeln!(text, "  {head:<9} {}: {}", member.key, member.summary);
+    }
     text
+}
+
+/// The keys of a table, or of the tables in a list, a map or one of several forms.
+fn members(ty: &Ty) -> &'static [Field] {
+    match ty {
+        Ty::Table(fields) => fields,
+        Ty::List(one) | Ty::Map(one) => members(one),
+        Ty::Either(forms) => forms
+            .iter()
+            .map(members)
+            .find(|found| !found.is_empty())
+            .unwrap_or_default(),
+        _ => &[],
+    }
 }
 
 /// A type with its range.

@@ -140,9 +140,10 @@ fn what_a_policy_allows_lengthens_the_longest_operation() {
     assert_eq!(longest("recovery = \"never\""), Duration::from_secs(10));
     let retried =
         "recovery = { retry = { attempts = 2, classes = [\"connect\"], max_backoff = \"1s\" } }";
-    assert_eq!(longest(retried), Duration::from_secs(5 + 15 + 2));
+    // Streams are resumed twice, each after a pause of up to 10 s.
+    assert_eq!(longest(retried), Duration::from_secs(5 + 15 + 2 + 2 * 15));
     let paged = "[[workload.operation]]\ncall = \"tools/list\"\npages = 3\ntimeout = \"1s\"";
-    assert_eq!(longest(paged), Duration::from_secs(1 + 3));
+    assert_eq!(longest(paged), Duration::from_secs(1 + 3 + 2 * 11));
 }
 
 #[test]

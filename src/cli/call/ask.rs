@@ -108,9 +108,14 @@ fn arguments(first: &str, words: &[String]) -> Result<Map<String, Value>, String
         return serde_json::from_str(only).map_err(|error| format!("{first}: {only}: {error}"));
     }
     let pairs = words.iter().map(|word| {
-        let (name, value) = word
-            .split_once('=')
-            .ok_or_else(|| format!("{first}: {word}: expected NAME=VALUE or a JSON object"))?;
+        let (name, value) = word.split_once('=').ok_or_else(|| {
+            let hint = if word.starts_with('-') {
+                " (options stand before the operation)"
+            } else {
+                ""
+            };
+            format!("{first}: {word}: expected NAME=VALUE or a JSON object{hint}")
+        })?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
         Ok((name.to_owned(), value))
     });

@@ -140,9 +140,12 @@ impl Conductor<'_> {
                         let pid = pids.get(&worker).copied().unwrap_or_default();
                         clients += u64::from(told.clients);
                         without += u64::from(told.failed);
+                        if told.failed == 0 && !told.first_failure.is_empty() {
+                            self.line(format!("worker {worker}: {}; schemas are not held, and no parameter goes into a header", told.first_failure));
+                        }
                         if told.failed > 0 {
                             cause.clone_from(&told.first_failure);
-                            self.line(format!("worker {worker}: {} of {} sessions could not be established: {}", told.failed, told.failed + told.sessions, told.first_failure));
+                            self.line(format!("worker {worker}: {} of {} clients could not be set up: {}", told.failed, told.clients, told.first_failure));
                         }
                         self.fact((clock::now(), EventKind::WorkerReady { worker, pid, clients: told.clients }));
                     }

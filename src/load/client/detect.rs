@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use super::attempts::UNSUPPORTED_VERSION;
 use super::sending::Ready;
+use super::session::{cause_of, told};
 use crate::load::place::Place;
 use crate::load::recording::{Asked, Attempt};
+use crate::mcp::Link;
 use crate::mcp::exchange::{Awaited, Facts};
 use crate::mcp::header;
 use crate::mcp::message::{self, Params, RequestKind};
@@ -30,16 +32,19 @@ enum Found {
 }
 
 impl Client {
-    /// Settles what the client speaks; false if the server could not be asked.
-    pub(super) async fn settle_version(&mut self) -> bool {
+    /// Settles what the client speaks.
+    ///
+    /// # Errors
+    /// If the server could not be asked; the text says why.
+    pub(super) async fn settle_version(&mut self) -> Result<(), String> {
         if self.is_settled {
-            return true;
+            return Ok(());
         }
         if self.transport == Transport::Sse {
             // The transport of 2024-11-05 carries no modern requests.
             self.protocol = ProtocolVersion::V2025_11_25;
             self.is_settled = true;
-            return true;
+            return Ok(());
         }
         self.protocol = ProtocolVersion::V2026_07_28;
         let id = self.next_id();
@@ -66,6 +71,7 @@ impl Client {
             },
         );
         let answered = self.send(Place::upkeep(), ready).await;
+        let cause = told(cause_of(&answered.call), &answered.facts);
         let mut found = found(&answered.call, &answered.facts);
         if self.transport == Transport::Stdio && answered.call.class == Class::Timeout {
             // A legacy server may say nothing to what it does not know.
@@ -76,34 +82,40 @@ impl Client {
             Found::Speaks(version) => {
                 self.protocol = version;
                 self.is_settled = true;
-                true
+                Ok(())
             }
-            Found::Nothing => false,
+            Found::Nothing => Err(format!("the server did not say what it speaks: {cause}")),
         }
     }
 
-    /// After `initialize` was refused: whether the server may speak HTTP+SSE, which the client then tries.
-    pub(super) fn falls_back_to_sse(&mut self, call: &Attempt, facts: &Facts) -> bool {
+    /// After the client's first `initialize` was refused: the link so far, if the server may speak HTTP+SSE, which is to be tried.
+    pub(super) fn fall_back_to_sse(
+        &mut self,
+        call: &Attempt,
+        facts: &Facts,
+    ) -> Option<Box<dyn Link>> {
         let refused = call.class == Class::Http && matches!(call.code, Some(400 | 404 | 405));
-        let may = self.traits.is_auto() && self.transport == Transport::StreamableHttp;
-        if !(may
-            && refused
-            && facts
-                .error
-                .as_ref()
-                .is_none_or(|error| error.supported.is_empty()))
-        {
-            return false;
+        let may = self.traits.is_auto()
+            && self.transport == Transport::StreamableHttp
+            && self.sessions == 0;
+        let is_plain = facts
+            .error
+            .as_ref()
+            .is_none_or(|error| error.supported.is_empty());
+        if !(may && refused && is_plain) {
+            return None;
         }
-        let ways = self.shared.ways.get(self.workload as usize);
-        let headers = self.headers();
-        let Some(link) = ways.and_then(|ways| ways.open(self.number, Transport::Sse, headers))
-        else {
-            return false;
-        };
-        self.link = link;
+        let ways = self.shared.ways.get(self.workload as usize)?;
+        let link = ways.open(self.number, Transport::Sse, self.headers())?;
         self.transport = Transport::Sse;
-        true
+        Some(std::mem::replace(&mut self.link, link))
+    }
+
+    /// After that was in vain: everything is as it was, and nothing is settled.
+    pub(super) fn forget_sse(&mut self, link: Box<dyn Link>) {
+        self.link = link;
+        self.transport = Transport::StreamableHttp;
+        self.is_settled = false;
     }
 }
 
@@ -125,6 +137,8 @@ fn found(call: &Attempt, facts: &Facts) -> Found {
             _,
         )
         | (Class::Http, Some(401 | 403 | 429 | 500..=599)) => Found::Nothing,
+        // Whoever refuses so, it is for now, whatever the body says.
+        _ if matches!(facts.status, Some(401 | 403 | 429 | 500..=599)) => Found::Nothing,
         _ => LEGACY,
     }
 }

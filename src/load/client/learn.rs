@@ -20,8 +20,9 @@ const MAX_PAGES: u32 = 100;
 const TOOLS: RequestKind = RequestKind::Method(Method::ToolsList);
 
 impl Client {
-    /// Lists the tools of the server, page by page, and remembers what must be known of them.
-    pub(crate) async fn learn(&mut self) {
+    /// Lists the tools of the server, page by page, and remembers what must be known of them. False if it did not answer; one
+    /// that says it has no such list has.
+    pub(crate) async fn learn(&mut self) -> bool {
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
             let id = self.next_id();
@@ -48,13 +49,15 @@ impl Client {
             ready.keeps_result = true;
             let answered = self.send(Place::upkeep(), ready).await;
             let is_right = answered.call.class == Class::None;
+            let has_none = answered.call.class == Class::JsonRpc;
             self.record(answered.call).await;
             self.take_in(TOOLS, &answered.facts);
             cursor = answered.facts.next_cursor;
             if !is_right || cursor.is_none() {
-                return;
+                return is_right || has_none;
             }
         }
+        true
     }
 
     /// Whether the answers to this kind of request are learnt from.

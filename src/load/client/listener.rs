@@ -8,10 +8,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::oneshot;
 
-use super::{Client, Shared};
+use super::{Client, Seen, Shared};
 use crate::clock;
 use crate::load::place::{Place, Who};
 use crate::load::recording::{Asked, Attempt, Move};
@@ -24,6 +25,8 @@ use crate::model::session::Transition;
 
 /// The pause before a stream is opened again whose server asks for none; it doubles while opening fails.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The shortest pause that a server can ask for.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Requests on a client's own stream have ids from here on, apart from those of its calls.
@@ -43,11 +46,6 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    /// Whether it has given up.
-    pub(super) fn is_over(&self) -> bool {
-        self.task.is_finished()
-    }
-
     /// Waits until the stream is open, or cannot be opened.
     pub(super) async fn opened(&mut self) {
         if let Some(opened) = self.opened.take() {
@@ -60,7 +58,8 @@ impl Listener {
 impl Client {
     /// Opens the stream of a client that keeps one, if it is not open.
     pub(super) fn listen(&mut self) {
-        let is_open = self.listener.as_ref().is_some_and(|open| !open.is_over());
+        // One that is over was refused for good: nobody asks again within a session.
+        let is_open = self.listener.is_some();
         // A legacy server without sessions has nobody to send to.
         let has_use = !self.is_legacy()
             || (self.session.as_ref()).is_some_and(|session| session.id.is_some());
@@ -73,7 +72,13 @@ impl Client {
         let stream = Stream {
             shared: Rc::clone(&self.shared),
             who: self.who(),
-            headers: self.headers(),
+            headers: {
+                let mut headers = self.headers();
+                if let Some(token) = &self.token {
+                    headers.insert(AUTHORIZATION, token.clone());
+                }
+                headers
+            },
             meta: self.meta().to_owned(),
             timeout: self.upkeep_timeout(),
             requests: FIRST_ID + (u64::from(self.sessions) << 20),
@@ -119,6 +124,9 @@ impl Stream {
                     self.moved(opened, exchange.facts(), String::new());
                     pause = PAUSE;
                 }
+                _ if matches!(exchange.facts().status, Some(429 | 500..=599)) => {
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
                 // The server offers no stream, or no longer knows the session; the next call finds that out too.
                 Class::Http | Class::SessionLost | Class::JsonRpc | Class::Malformed => return,
                 _ => pause = (pause * 2).min(LONGEST_PAUSE),
@@ -128,15 +136,14 @@ impl Stream {
                 self.link.follow(&mut exchange).await;
                 let ended = exchange.verdict().map_or(Class::Truncated, |it| it.class);
                 let facts = exchange.facts();
-                if ended == Class::None {
-                    // The server has ended it in good order.
-                    return;
+                // One that the server has ended in good order was not cut; its client opens another all the same.
+                if ended != Class::None {
+                    self.moved(Transition::StreamCut, facts, ended.to_string());
                 }
-                self.moved(Transition::StreamCut, facts, ended.to_string());
                 let resumes = self.policy_resumes() && self.who.protocol.era() == Era::Legacy;
                 last_event = (facts.last_event_id.clone().or(last_event)).filter(|_| resumes);
                 if let Some(asked) = facts.retry_ms {
-                    pause = Duration::from_millis(asked).min(LONGEST_PAUSE);
+                    pause = Duration::from_millis(asked).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
                 }
             }
             self.link.close();
@@ -153,7 +160,9 @@ impl Stream {
         let served_by = self.shared.table.served_by.clone();
         let mut exchange = Exchange::new(awaited, self.who.protocol.era(), in_session, served_by)
             .replying_with(&self.headers)
-            .capable(self.shared.capabilities);
+            .capable(self.shared.capabilities)
+            .transcribed(self.shared.tap.is_some());
+        let seen = self.shared.tap.is_some().then(|| outgoing.clone());
         let link = &mut self.link;
         let _ = tokio::time::timeout(self.timeout, link.exchange(outgoing, &mut exchange)).await;
         let at = clock::now();
@@ -178,6 +187,15 @@ impl Stream {
             bytes_out,
             ..place.blank(self.who, verdict.map_or(at, |it| it.done))
         };
+        if let (Some(tap), Some(outgoing)) = (&self.shared.tap, seen) {
+            let transcript = exchange.take_transcript();
+            tap.see(&Seen {
+                outgoing: &outgoing,
+                transcript: transcript.as_deref(),
+                facts: exchange.facts(),
+                call: &call,
+            });
+        }
         self.shared.recorder.borrow_mut().attempt(call);
         (exchange, class)
     }

@@ -5,6 +5,7 @@
 //! fetched for that is a Call each, and so is each refused request.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -29,26 +30,42 @@ pub(super) fn authority(shared: &Shared, workload: u32, client: u32) -> Option<A
     Authority::sharing(directory, Rc::clone(credentials), &url).ok()
 }
 
+/// Waits no longer than `patience`, and not when everything is given up.
+async fn bounded<T>(
+    shared: &Shared,
+    patience: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = shared.give_up.cancelled() => None,
+        done = tokio::time::timeout(patience, work) => done.ok(),
+    }
+}
+
 impl Client {
     /// Puts the token into the headers of a request; false if there must be one and none can be had.
     pub(super) async fn prove(&mut self, place: Place, headers: &mut HeaderMap) -> bool {
+        let patience = self.upkeep_timeout();
         let Some(authority) = &mut self.authority else {
             return true;
         };
-        let token = authority.token(clock::now()).await;
+        let token = bounded(&self.shared, patience, authority.token(clock::now())).await;
         let fetches = authority.take_fetches();
         self.note_fetches(place, fetches);
         match token {
-            Ok(Some(bearer)) => {
+            Some(Ok(Some(bearer))) => {
+                self.token = Some(bearer.value.clone());
                 headers.insert(AUTHORIZATION, bearer.value);
                 true
             }
             // Before the first challenge a request goes without.
-            Ok(None) => true,
-            Err(error) => {
+            Some(Ok(None)) => true,
+            Some(Err(error)) => {
                 self.tell(&error);
                 false
             }
+            None => false,
         }
     }
 
@@ -59,6 +76,7 @@ impl Client {
         call: &Attempt,
         facts: &Facts,
     ) -> bool {
+        let patience = self.upkeep_timeout();
         let Some(authority) = &mut self.authority else {
             return false;
         };
@@ -70,15 +88,17 @@ impl Client {
             return false;
         };
         let challenge = facts.challenge.as_deref();
-        let answer = authority.challenged(status, challenge, clock::now()).await;
+        let answer = authority.challenged(status, challenge, clock::now());
+        let answer = bounded(&self.shared, patience, answer).await;
         let fetches = authority.take_fetches();
         self.note_fetches(place, fetches);
         match answer {
-            Ok(again) => again,
-            Err(error) => {
+            Some(Ok(again)) => again,
+            Some(Err(error)) => {
                 self.tell(&error);
                 false
             }
+            None => false,
         }
     }
 

@@ -12,7 +12,7 @@ use super::sending::{Answered, Ready};
 use crate::clock;
 use crate::load::place::Place;
 use crate::load::recording::{Asked, Attempt, Move};
-use crate::mcp::exchange::Awaited;
+use crate::mcp::exchange::{Awaited, Facts};
 use crate::mcp::message::{self, Params, RequestKind};
 use crate::mcp::{Verb, header};
 use crate::model::Class;
@@ -38,7 +38,7 @@ pub(super) struct Session {
 impl Client {
     /// Whether the client can send: it has a session, needs none, or could get one now.
     pub(super) async fn has_session(&mut self) -> bool {
-        if !self.settle_version().await {
+        if self.settle_version().await.is_err() {
             return false;
         }
         if self.is_legacy() && self.session.is_none() && !self.establish(None).await {
@@ -50,9 +50,7 @@ impl Client {
 
     /// Sets the client up before the run: a legacy client gets its session. The error says why there is none.
     pub(crate) async fn set_up(&mut self) -> Result<bool, String> {
-        if !self.settle_version().await {
-            return Err("the server did not say what it speaks".to_owned());
-        }
+        self.settle_version().await?;
         if self.is_legacy() && self.session.is_none() {
             self.try_establish(None).await?;
         }
@@ -77,6 +75,9 @@ impl Client {
     async fn try_establish(&mut self, within: Option<Place>) -> Result<(), String> {
         self.listener = None;
         let replaces = self.session.take().is_some();
+        if replaces {
+            self.protocol = self.wanted;
+        }
         if matches!(self.transport, Transport::Sse | Transport::Websocket) {
             // There the stream is the session: a new one needs a new stream.
             self.link.close();
@@ -87,12 +88,19 @@ impl Client {
             mut facts,
             ..
         } = self.initialize(within).await;
-        if self.falls_back_to_sse(&call, &facts) {
+        if let Some(link) = self.fall_back_to_sse(&call, &facts) {
             self.record(call).await;
             Answered { call, facts, .. } = self.initialize(within).await;
+            if call.class != Class::None {
+                self.forget_sse(link);
+            }
         }
         match facts.version {
-            Some(version) if version.era() == Era::Legacy => self.protocol = version,
+            // What the server offers holds for this session; the next one asks for the client's own version again.
+            Some(version) if version.era() == Era::Legacy => {
+                self.wanted = self.protocol;
+                self.protocol = version;
+            }
             // A version that it was not asked for and that cannot be spoken with a session.
             Some(_) => call.class = Class::Malformed,
             None => {}
@@ -103,7 +111,8 @@ impl Client {
             } else {
                 cause_of(&call)
             };
-            return Err(self.not_established(call, number, within, cause).await);
+            let cause = self.not_established(call, number, within, cause).await;
+            return Err(told(cause, &facts));
         }
         let instance = call.instance.clone();
         self.record(call).await;
@@ -294,6 +303,14 @@ impl Client {
     }
 }
 
+/// A cause, with what is known of the connection.
+pub(super) fn told(cause: String, facts: &Facts) -> String {
+    match &facts.failure {
+        Some(failure) => format!("{cause}: {failure}"),
+        None => cause,
+    }
+}
+
 /// The place of a Call that keeps a session: in the operation that needs it, or outside any.
 fn place_of(within: Option<Place>) -> Place {
     match within {
@@ -303,7 +320,7 @@ fn place_of(within: Option<Place>) -> Place {
 }
 
 /// How the failure of a Call is named in `sessions.csv.zst`.
-fn cause_of(call: &Attempt) -> String {
+pub(super) fn cause_of(call: &Attempt) -> String {
     match (call.class, call.code) {
         (Class::Http | Class::SessionLost, Some(code)) => format!("http {code}"),
         (class, Some(code)) => format!("{class} {code}"),
