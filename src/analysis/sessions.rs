@@ -80,8 +80,8 @@ impl SessionFold {
             }
             Transition::StreamOpened => self.stats.streams += 1,
             Transition::StreamCut => self.stats.streams_cut += 1,
-            Transition::Resumed => {
-                self.stats.resumed += 1;
+            Transition::Resumed | Transition::Uneven => {
+                self.stats.resumed += u64::from(row.transition == Transition::Resumed);
                 self.stats.missed = self.stats.missed.saturating_add(row.missed);
                 self.stats.doubled = self.stats.doubled.saturating_add(row.doubled);
             }

@@ -24,7 +24,7 @@ mod transcript;
 
 pub use facts::{Facts, RpcError};
 use reading::Reading;
-use sequence::{Place, Sequence};
+use sequence::{Numbers, Place, Sequence};
 pub use transcript::Transcript;
 
 /// The longest body that is read, bytes.
@@ -179,6 +179,10 @@ pub struct Verdict {
 
 /// One request and what came of it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says another thing, and all of their combinations occur"
+)]
 pub struct Exchange {
     awaited: Awaited,
     era: Era,
@@ -197,8 +201,11 @@ pub struct Exchange {
     capabilities: Capabilities,
     keeps_result: bool,
     sequence: Sequence,
+    numbers: Numbers,
     /// Whether the stream that was awaited is open.
     follows: bool,
+    /// Whether the verdict only says that messages were missed or came twice.
+    has_noticed: bool,
     /// What came, for people; only where the exchange was told to keep it.
     transcript: Option<Box<Transcript>>,
 }
@@ -225,7 +232,9 @@ impl Exchange {
             capabilities: Capabilities::default(),
             keeps_result: false,
             sequence: Sequence::default(),
+            numbers: Numbers::default(),
             follows: false,
+            has_noticed: false,
             transcript: None,
         }
     }
@@ -297,10 +306,29 @@ impl Exchange {
         self.verdict
     }
 
-    /// After a stream was opened: what comes next decides how it ends.
+    /// After a stream was opened, or something was noticed on it: what comes next decides how it ends.
     pub fn follow(&mut self) {
         self.verdict = None;
         self.follows = true;
+        self.has_noticed = false;
+        (self.facts.missed, self.facts.doubled) = (0, 0);
+    }
+
+    /// Whether the stream goes on, and was only interrupted because its messages were missed or came twice.
+    pub fn has_noticed(&self) -> bool {
+        self.has_noticed
+    }
+
+    /// Goes on from the numbers that earlier streams of the same client showed.
+    #[must_use]
+    pub fn numbered(mut self, numbers: Numbers) -> Self {
+        self.numbers = numbers;
+        self
+    }
+
+    /// The numbers so far, for the stream that takes over.
+    pub fn take_numbers(&mut self) -> Numbers {
+        std::mem::take(&mut self.numbers)
     }
 
     /// Replies to requests of the server that came on the stream; each is to be sent by a POST of its own.
@@ -400,6 +428,12 @@ impl Exchange {
             }
         }
         self.facts.retry_ms = read.retry_ms.or(self.facts.retry_ms);
+        let is_uneven = self.facts.missed > 0 || self.facts.doubled > 0;
+        if is_stream && self.follows && is_uneven && self.verdict.is_none() {
+            // Told only now, so that nothing of these bytes is left out.
+            self.has_noticed = true;
+            self.settle(at, Class::None, None);
+        }
         if read.too_long {
             self.settle(at, Class::Malformed, None);
         }
@@ -498,17 +532,29 @@ impl Exchange {
                 let class = if first { Class::None } else { Class::Malformed };
                 return self.settle(at, class, None);
             }
+            Awaited::Stream { .. } => {
+                if let Some((thing, number)) = message::numbered(params) {
+                    let place = self.numbers.take(&thing, number);
+                    self.notice(place);
+                }
+                return;
+            }
             _ => return,
         };
         let Some(value) = message::progress(params, id) else {
             return;
         };
-        match self.sequence.take(value) {
+        let place = self.sequence.take(value);
+        self.notice(place);
+        self.facts.progress = self.sequence.last();
+    }
+
+    fn notice(&mut self, place: Place) {
+        match place {
             Place::Next => {}
             Place::Again => self.facts.doubled += 1,
             Place::After(missing) => self.facts.missed = self.facts.missed.saturating_add(missing),
         }
-        self.facts.progress = self.sequence.last();
     }
 
     fn result(&mut self, at: i64, raw: &str) {

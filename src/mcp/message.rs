@@ -145,6 +145,25 @@ pub fn progress(params: Option<&str>, id: u64) -> Option<f64> {
     (params.progress_token == id && params.progress.is_finite()).then_some(params.progress)
 }
 
+/// What a notification speaks of, and its number, where its server numbers them (`_meta` member `mcpload/number`, as the reference
+/// server does).
+pub fn numbered(params: Option<&str>) -> Option<(String, f64)> {
+    #[derive(Deserialize)]
+    struct Params {
+        #[serde(default)]
+        uri: String,
+        #[serde(rename = "_meta")]
+        meta: Meta,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        #[serde(rename = "mcpload/number")]
+        number: f64,
+    }
+    let params: Params = serde_json::from_str(params?).ok()?;
+    Some((params.uri, params.meta.number))
+}
+
 /// What an error says, with the versions that its data names.
 pub fn rpc_error(code: i64, data: Option<&str>) -> RpcError {
     #[derive(Deserialize)]

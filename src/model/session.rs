@@ -27,6 +27,8 @@ pub enum Transition {
     StreamOpened,
     /// That stream, or one that carried an answer, ended before its time.
     StreamCut,
+    /// Messages on that stream were missed or came twice; `missed` and `doubled` say how many.
+    Uneven,
     /// It was resumed where it had ended; `missed` and `doubled` say how well.
     Resumed,
 }
@@ -52,8 +54,8 @@ pub struct SessionRow {
     pub instance: String,
     /// How it showed: `http 404`, `http 400`, `connect`, …; empty where nothing is to be said.
     pub cause: String,
-    /// For `resumed`: messages that did not come although later ones did, as far as their numbers tell.
+    /// For `resumed` and `uneven`: messages that did not come although later ones did, as far as their numbers tell.
     pub missed: u64,
-    /// For `resumed`: messages that came twice.
+    /// For `resumed` and `uneven`: messages that came twice.
     pub doubled: u64,
 }

@@ -2,8 +2,11 @@
 
 use mcpload::model::session::Transition::{self, Resumed, StreamCut, StreamOpened};
 use mcpload::model::{Class, ProtocolVersion, Share};
+use mcpload::plan::{Method, OperationPlan};
+use serde_json::json;
 
 use crate::conductor::{Record, run};
+use crate::plan;
 use crate::support::{LEGACY, MODERN, Server, classes, each, echo, times, transitions};
 
 /// A client that listens, and calls so often, ten times a second.
@@ -67,6 +70,39 @@ fn a_cut_stream_is_resumed_where_it_ended_and_opened_anew_in_the_modern_era() {
         (count(&record, StreamOpened), count(&record, StreamCut)),
         (2, 1)
     );
+}
+
+/// An operation that subscribes to a counter and counts it up.
+fn touching() -> OperationPlan {
+    let steps = vec![
+        plan::step(Method::ResourcesSubscribe, "mem://counter/a", json!({})),
+        plan::step(Method::ToolsCall, "touch", json!({"name": "a"})),
+    ];
+    plan::operation("touching", 1, steps)
+}
+
+#[test]
+fn what_a_resumed_stream_leaves_out_or_sends_twice_is_in_the_ledger() {
+    let cases = [
+        (&[][..], (0, 0)),
+        (&["--resume-gap", "1"], (1, 0)),
+        (&["--resume-double"], (0, 1)),
+    ];
+    each(&cases, |(defect, expected)| {
+        // While the client waits for its turn to resume, changes come that the server keeps for it.
+        let words = [defect, &["--sse-retry", "500ms"][..]].concat();
+        let server = Server::start(&["cut-stream=3,on=get,first=1"], &words);
+        let mut plan = times(20, LEGACY, touching());
+        plan.workloads[0].listen = Share::ONE;
+        let record = run(&plan, &server.url);
+        assert_eq!(count(&record, Resumed), 1, "{defect:?}");
+        let rows = &record.sessions;
+        let found: (u64, u64) = (
+            rows.iter().map(|row| row.missed).sum(),
+            rows.iter().map(|row| row.doubled).sum(),
+        );
+        assert_eq!(found, *expected, "{defect:?}");
+    });
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::{Client, Seen, Shared};
 use crate::clock;
 use crate::load::place::{Place, Who};
 use crate::load::recording::{Asked, Attempt, Move};
+use crate::mcp::exchange::sequence::Numbers;
 use crate::mcp::exchange::{Awaited, Exchange, Facts, Item};
 use crate::mcp::message::{self, Params, RequestKind};
 use crate::mcp::{Link, Outgoing, Verb, header};
@@ -82,6 +83,7 @@ impl Client {
             meta: self.meta().to_owned(),
             timeout: self.upkeep_timeout(),
             requests: FIRST_ID + (u64::from(self.sessions) << 20),
+            numbers: Numbers::default(),
             link,
         };
         let (tell, opened) = oneshot::channel();
@@ -100,6 +102,8 @@ struct Stream {
     meta: String,
     timeout: Duration,
     requests: u64,
+    /// The numbers of the notifications so far.
+    numbers: Numbers,
     link: Box<dyn Link>,
 }
 
@@ -132,8 +136,8 @@ impl Stream {
                 _ => pause = (pause * 2).min(LONGEST_PAUSE),
             }
             if class == Class::None {
-                exchange.follow();
-                self.link.follow(&mut exchange).await;
+                self.attend(&mut exchange).await;
+                self.numbers = exchange.take_numbers();
                 let ended = exchange.verdict().map_or(Class::Truncated, |it| it.class);
                 let facts = exchange.facts();
                 // One that the server has ended in good order was not cut; its client opens another all the same.
@@ -151,6 +155,18 @@ impl Stream {
         }
     }
 
+    /// Follows the stream to its end, and writes down what is missed on it or comes twice.
+    async fn attend(&mut self, exchange: &mut Exchange) {
+        loop {
+            exchange.follow();
+            self.link.follow(exchange).await;
+            if !exchange.has_noticed() {
+                return;
+            }
+            self.moved(Transition::Uneven, exchange.facts(), String::new());
+        }
+    }
+
     /// Opens the stream; the Call is written down.
     async fn open(&mut self, last_event: Option<&str>) -> (Exchange, Class) {
         let place = Place::upkeep();
@@ -161,6 +177,7 @@ impl Stream {
         let mut exchange = Exchange::new(awaited, self.who.protocol.era(), in_session, served_by)
             .replying_with(&self.headers)
             .capable(self.shared.capabilities)
+            .numbered(std::mem::take(&mut self.numbers))
             .transcribed(self.shared.tap.is_some());
         let seen = self.shared.tap.is_some().then(|| outgoing.clone());
         let link = &mut self.link;

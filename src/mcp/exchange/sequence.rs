@@ -3,6 +3,8 @@
 //! Pure. Progress values must increase (MCP, "Progress"). A server that counts up in even steps shows a gap by a larger step; the
 //! first step tells how large an even one is. One that reports uneven progress shows no gaps, only what came again.
 
+use std::collections::BTreeMap;
+
 /// Watches the progress of one request over all streams that carry it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sequence {
@@ -25,6 +27,14 @@ pub enum Place {
 const NEAR: f64 = 1e-6;
 
 impl Sequence {
+    /// A sequence that goes up by ones.
+    pub fn by_ones() -> Self {
+        Self {
+            last: None,
+            step: Some(1.0),
+        }
+    }
+
     /// The last value.
     pub fn last(self) -> Option<f64> {
         self.last
@@ -66,6 +76,31 @@ impl Sequence {
     }
 }
 
+/// The most things whose numbers are watched on one stream.
+const MAX_WATCHED: usize = 1000;
+
+/// Watches the numbers of notifications, for each thing that they speak of, over all streams of one client.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    watched: BTreeMap<String, Sequence>,
+}
+
+impl Numbers {
+    /// Takes the number of a notification about `thing`.
+    pub fn take(&mut self, thing: &str, number: f64) -> Place {
+        if let Some(known) = self.watched.get_mut(thing) {
+            return known.take(number);
+        }
+        if self.watched.len() < MAX_WATCHED {
+            let mut sequence = Sequence::by_ones();
+            let place = sequence.take(number);
+            self.watched.insert(thing.to_owned(), sequence);
+            return place;
+        }
+        Place::Next
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +118,16 @@ mod tests {
             [Next, Next, Next, After(2), Again, Again, Next]
         );
         assert_eq!(places(&[0.1, 0.2, 0.3, 0.6]), [Next, Next, Next, After(2)]);
+    }
+
+    #[test]
+    fn numbers_are_watched_for_each_thing() {
+        use Place::{After, Again, Next};
+        let mut numbers = Numbers::default();
+        let taken: Vec<Place> = [("a", 4.0), ("b", 9.0), ("a", 5.0), ("b", 12.0), ("a", 5.0)]
+            .map(|(thing, number)| numbers.take(thing, number))
+            .into();
+        assert_eq!(taken, [Next, Next, Next, After(2), Again]);
     }
 
     #[test]
