@@ -1,7 +1,7 @@
 //! What an exchange makes of every way in which a request can end.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use proptest::strategy::Strategy as _;
 
 use super::*;
