@@ -20,7 +20,6 @@ pub(crate) mod recording;
 pub(crate) mod single;
 mod table;
 pub mod template;
-mod timer;
 pub mod worker;
 
 /// How load is produced.

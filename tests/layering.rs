@@ -145,10 +145,15 @@ const RUNNING: &[&str] = &[
     "reference",
     "cli",
     "clock",
+    "timer",
 ];
 
 /// Parts that know nothing of the crate but what is listed.
-const KNOWS_ONLY: &[(&str, &[&str])] = &[("model", &["model"]), ("clock", &["model", "clock"])];
+const KNOWS_ONLY: &[(&str, &[&str])] = &[
+    ("model", &["model"]),
+    ("clock", &["model", "clock"]),
+    ("timer", &["clock", "timer"]),
+];
 
 struct Source {
     /// Below `src/`, without `.rs`, `/` between the parts.

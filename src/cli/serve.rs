@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::out;
 use crate::fleet::shim;
 use crate::load::worker;
-use crate::reference::{balancer, server};
+use crate::reference::{balancer, server, stub};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Serve {
@@ -17,10 +17,15 @@ pub(super) enum Serve {
     Server(Box<server::Args>),
     /// The reference balancer.
     Balancer(Box<balancer::Args>),
+    /// The cheapest server that still answers right, to measure a load generator.
+    Stub(stub::Args),
 }
 
 /// Serves until a signal asks to stop.
 pub(super) fn serve(serve: Serve) -> Exit {
+    if let Serve::Stub(args) = serve {
+        return stub::serve(&args).map_or_else(|error| failed(&error), |()| Exit::Pass);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -31,6 +36,8 @@ pub(super) fn serve(serve: Serve) -> Exit {
     let result: Result<(), Box<dyn std::error::Error>> = match serve {
         Serve::Server(args) => runtime.block_on(server::serve(*args)).map_err(Into::into),
         Serve::Balancer(args) => runtime.block_on(balancer::serve(*args)).map_err(Into::into),
+        // Served above, on this thread alone.
+        Serve::Stub(_) => Ok(()),
     };
     // Work that does not end in time (a tool that burns CPU) must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));

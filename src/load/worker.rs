@@ -24,12 +24,13 @@ use super::links::Ways;
 use super::pacer::{Pacer, Stretch, stretches};
 use super::recording::{Parcel, Recorder, next_edge};
 use super::table::{Table, TableError, nanos};
-use super::timer::Timer;
+
 use crate::clock::{self, Clock};
 use crate::mcp::auth::AuthError;
 use crate::mcp::endpoint::{Endpoint, EndpointError};
 use crate::mcp::tls::TlsError;
 use crate::registry::SpecError;
+use crate::timer::Timer;
 
 mod threads;
 

@@ -1,6 +1,6 @@
 //! Commands of roles: the reference fleet's defaults, and the templates that they hold.
 //!
-//! Pure. A command that starts with `mcpload serve server` or `mcpload serve balancer` is completed with those options of the
+//! Pure. A command that starts with `mcpload serve server`, `balancer` or `stub` is completed with those options of the
 //! default that it does not give itself.
 
 use crate::plan::FleetPlan;
@@ -12,6 +12,8 @@ pub(super) enum Reference {
     Server,
     /// `mcpload serve balancer`.
     Balancer,
+    /// `mcpload serve stub`.
+    Stub,
 }
 
 impl Reference {
@@ -20,6 +22,7 @@ impl Reference {
         match name {
             "server" => Some(Self::Server),
             "balancer" => Some(Self::Balancer),
+            "stub" => Some(Self::Stub),
             _ => None,
         }
     }
@@ -47,6 +50,7 @@ impl Reference {
                 ("--listen", "{{ slot.address }}:{{ slot.port }}"),
                 ("--members", "{{ links.server }}"),
             ],
+            Self::Stub => &[("--listen", "{{ slot.address }}:{{ slot.port }}")],
         }
     }
 
@@ -54,6 +58,7 @@ impl Reference {
         match self {
             Self::Server => "server",
             Self::Balancer => "balancer",
+            Self::Stub => "stub",
         }
     }
 
@@ -61,7 +66,7 @@ impl Reference {
     pub(super) const fn ready_path(self) -> &'static str {
         match self {
             Self::Server => "/health/ready",
-            Self::Balancer => "/health",
+            Self::Balancer | Self::Stub => "/health",
         }
     }
 }
