@@ -300,7 +300,7 @@ impl Exchange {
         self.verdict.get_or_insert(Verdict { class, code, done });
     }
 
-    fn body(&mut self, at: i64, bytes: &Bytes) {
+    fn body(&mut self, at: i64, bytes: &[u8]) {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.facts.bytes_in = self.facts.bytes_in.saturating_add(size);
         let is_stream = matches!(self.awaited, Awaited::Stream { .. });

@@ -1,9 +1,10 @@
-//! [`HttpLink`]: HTTP/1.1 or HTTP/2 to an endpoint, over hyper's `client::conn`, with the clock's stamps.
+//! [`HttpLink`]: HTTP/1.1 or HTTP/2 to an endpoint, with the clock's stamps.
 //!
 //! Impure: sockets and the clock. A link has a connection of its own, or borrows one of a [`Pool`]. Invariants: a request is written
 //! to a connection at most once. A connection that is known to be closed is replaced *before* the request is sent; one that fails
 //! afterwards is a broken exchange. Redirects are not followed. An exchange may be dropped at any moment: over HTTP/1.1 its connection
-//! is closed, over HTTP/2 its stream is reset, and the link can go on. Next: `shelf` keeps connections, `connection` opens them.
+//! is closed, over HTTP/2 its stream is reset, and the link can go on. HTTP/1.1 is our own (`one`: two
+//! system calls a request and no task), HTTP/2 is hyper's. Next: `shelf` keeps connections, `connection` opens them.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -11,12 +12,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::{COOKIE, HOST};
+use ::http::header::COOKIE;
 use ::http::uri::PathAndQuery;
-use ::http::{Method, Request, Uri};
+use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::Full;
 use rustls::ClientConfig;
 use thiserror::Error;
 
@@ -26,10 +26,13 @@ use super::{Link, LocalFuture, Outgoing, Verb};
 use crate::clock;
 use crate::plan::{HttpVersion, VanishHow};
 
+mod answer;
 mod connection;
 mod graveyard;
 mod hold;
 mod jar;
+mod one;
+mod request;
 mod shelf;
 
 pub use shelf::Pool;
@@ -37,7 +40,7 @@ pub use shelf::Pool;
 use connection::{MAX_HEADERS, Origin};
 use hold::{Flight, Hold};
 use jar::Jar;
-use shelf::{Lease, SendError, Shelf};
+use shelf::{Lease, SendError, Sendable, Shelf};
 
 /// How long the rest of an answer may take before its connection is given up.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -70,8 +73,8 @@ pub struct HttpLink {
     is_own: bool,
     /// Shared with the links beside this one: they are the same client.
     jar: Option<Rc<RefCell<Jar>>>,
-    /// The last answer, if it has not been read to its end, and the connection that it came on. The body is dropped first.
-    unread: Option<(Incoming, Lease)>,
+    /// The connection of the last answer, if that has not been read to its end.
+    unread: Option<Lease>,
     /// The grip on the connection that was used last, while it is this link's.
     hold: Option<Rc<Hold>>,
 }
@@ -86,7 +89,7 @@ enum End {
     /// The answer was read to its end.
     Read,
     /// It was not.
-    Unread(Incoming),
+    Unread,
     /// The connection is of no more use.
     Broken,
 }
@@ -107,7 +110,7 @@ impl HttpLink {
 
     fn of(origin: Origin, pooled: Option<Rc<Shelf>>, jar: Option<Rc<RefCell<Jar>>>) -> Self {
         let is_own = pooled.is_none();
-        let shelf = pooled.unwrap_or_else(|| Rc::new(Shelf::new(origin.options.version, 1)));
+        let shelf = pooled.unwrap_or_else(|| Rc::new(Shelf::own(origin.options.version)));
         Self {
             origin,
             shelf,
@@ -125,7 +128,7 @@ impl HttpLink {
 
     async fn run(&mut self, outgoing: Outgoing, exchange: &mut Exchange) {
         self.let_go();
-        let mut request = self.request(outgoing);
+        let mut request = self.sendable(&outgoing);
         let mut is_first = true;
         loop {
             let mut lease = match self.shelf.lend(&self.origin, exchange).await {
@@ -141,7 +144,7 @@ impl HttpLink {
             let flight = Flight::begin(self.hold.clone().filter(|_| !lease.is_multiplexed()));
             let _ = exchange.take(&Item::Sent { at: clock::now() });
             let end = match lease.send(request).await {
-                Ok(response) => self.read(response, &lease, exchange).await,
+                Ok((status, headers)) => self.read(status, &headers, &mut lease, exchange).await,
                 // The connection was found closed, and nothing of the request was written: as if that had been known before.
                 Err(SendError {
                     unsent: Some(unsent),
@@ -167,7 +170,7 @@ impl HttpLink {
     fn keep(&mut self, end: End, lease: Lease) {
         match end {
             End::Read => self.give_back(lease),
-            End::Unread(body) => self.unread = Some((body, lease)),
+            End::Unread => self.unread = Some(lease),
             End::Broken => {}
         }
     }
@@ -175,60 +178,77 @@ impl HttpLink {
     /// Feeds an answer until the exchange is complete or the answer ends.
     async fn read(
         &self,
-        response: ::http::Response<Incoming>,
-        lease: &Lease,
+        status: StatusCode,
+        headers: &HeaderMap,
+        lease: &mut Lease,
         exchange: &mut Exchange,
     ) -> End {
-        let (head, body) = response.into_parts();
         let at = clock::now();
-        if head.headers.len() > MAX_HEADERS {
+        if headers.len() > MAX_HEADERS {
             exchange.failed(&TooManyHeaders);
             let _ = exchange.take(&Item::Broken { at });
             return End::Broken;
         }
         if let Some(jar) = &self.jar {
-            jar.borrow_mut().take(&head.headers);
+            jar.borrow_mut().take(headers);
         }
         let progress = exchange.take(&Item::Head {
             at,
-            status: head.status,
-            headers: &head.headers,
+            status,
+            headers,
         });
-        self.read_body(body, progress, lease, exchange).await
+        self.read_body(progress, lease, exchange).await
     }
 
     async fn read_body(
         &self,
-        mut body: Incoming,
         mut progress: Progress,
-        lease: &Lease,
+        lease: &mut Lease,
         exchange: &mut Exchange,
     ) -> End {
         while progress == Progress::More {
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Some(bytes) = frame.data_ref() {
-                        let at = clock::now();
-                        progress = exchange.take(&Item::Body { at, bytes });
-                    }
+            let mut take = |bytes: &[u8]| {
+                let at = clock::now();
+                progress = exchange.take(&Item::Body { at, bytes });
+            };
+            match lease.body(&mut take).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let _ = exchange.take(&Item::End { at: clock::now() });
+                    return End::Read;
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     exchange.failed(&error);
                     let _ = exchange.take(&Item::Broken { at: clock::now() });
                     return End::Broken;
-                }
-                None => {
-                    let _ = exchange.take(&Item::End { at: clock::now() });
-                    return End::Read;
                 }
             }
             // A reply that the server waits for must go out while its stream is open.
             self.send_replies(lease, exchange);
         }
-        End::Unread(body)
+        End::Unread
+    }
+
+    /// The request as the connection takes it.
+    fn sendable(&self, outgoing: &Outgoing) -> Sendable {
+        match self.origin.options.version {
+            HttpVersion::Http1 => {
+                let cookie = self.cookie(outgoing);
+                let endpoint = &self.origin.endpoint;
+                Sendable::One(request::bytes(endpoint, outgoing, cookie.as_ref()))
+            }
+            HttpVersion::Http2 => Sendable::Two(Box::new(self.request(outgoing.clone()))),
+        }
+    }
+
+    /// What the jar has for the request, with the cookies that it brings itself.
+    fn cookie(&self, outgoing: &Outgoing) -> Option<HeaderValue> {
+        let jar = self.jar.as_ref()?.borrow();
+        jar.header(outgoing.headers.get(COOKIE))
     }
 
     fn request(&self, outgoing: Outgoing) -> Request<Full<Bytes>> {
+        let cookie = self.cookie(&outgoing);
         let mut request = Request::new(Full::new(outgoing.body));
         *request.method_mut() = match outgoing.verb {
             Verb::Post => Method::POST,
@@ -236,22 +256,10 @@ impl HttpLink {
             Verb::Delete => Method::DELETE,
         };
         *request.headers_mut() = outgoing.headers;
-        if let Some(jar) = &self.jar {
-            let headers = request.headers_mut();
-            if let Some(value) = jar.borrow().header(headers.get(COOKIE)) {
-                headers.insert(COOKIE, value);
-            }
+        if let Some(value) = cookie {
+            request.headers_mut().insert(COOKIE, value);
         }
-        let endpoint = &self.origin.endpoint;
-        match self.origin.options.version {
-            HttpVersion::Http1 => {
-                *request.uri_mut() = endpoint.path().clone();
-                request
-                    .headers_mut()
-                    .insert(HOST, endpoint.authority().clone());
-            }
-            HttpVersion::Http2 => *request.uri_mut() = absolute(endpoint),
-        }
+        *request.uri_mut() = absolute(&self.origin.endpoint);
         request
     }
 
@@ -327,21 +335,21 @@ impl Link for HttpLink {
 
     fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()> {
         Box::pin(async {
-            let Some((body, lease)) = self.unread.take() else {
+            let Some(mut lease) = self.unread.take() else {
                 let _ = exchange.take(&Item::End { at: clock::now() });
                 return;
             };
-            let end = self.read_body(body, Progress::More, &lease, exchange).await;
+            let end = self.read_body(Progress::More, &mut lease, exchange).await;
             self.keep(end, lease);
         })
     }
 
     fn settle(&mut self) -> LocalFuture<'_, ()> {
         Box::pin(async {
-            let Some((mut body, lease)) = self.unread.take() else {
+            let Some(mut lease) = self.unread.take() else {
                 return;
             };
-            let read_out = async { while let Some(Ok(_)) = body.frame().await {} };
+            let read_out = async { while let Ok(true) = lease.body(&mut |_| {}).await {} };
             if tokio::time::timeout(SETTLE, read_out).await.is_ok() {
                 self.give_back(lease);
             }

@@ -2,7 +2,6 @@
 //!
 //! Pure.
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 /// Something that happened. Stamps are raw readings of the clock, nanoseconds.
@@ -37,7 +36,7 @@ pub enum Item<'a> {
         /// When.
         at: i64,
         /// The bytes.
-        bytes: &'a Bytes,
+        bytes: &'a [u8],
     },
     /// The body is complete.
     End {

@@ -1,7 +1,7 @@
 //! [`Connection`]: a connection that speaks HTTP, from dialling to its first request.
 //!
-//! Impure: sockets and the clock. Invariant: when the last handle to a connection is dropped, its tasks end within [`GRACE`], also
-//! if the server takes nothing any more. Next: [`super::shelf`] keeps connections between exchanges.
+//! Impure: sockets and the clock. Over HTTP/1.1 it is closed with its last handle; over HTTP/2 it has tasks. Invariant: when the last
+//! handle is dropped, they end within [`GRACE`], also if the server takes nothing any more. Next: [`super::shelf`] keeps connections between exchanges.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::HttpOptions;
 use super::hold::{Hold, Wire};
+use super::one::One;
 use crate::clock;
 use crate::mcp::dial::{self, DialError, dial};
 use crate::mcp::endpoint::Endpoint;
@@ -36,8 +37,6 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// How long a connection that nobody uses any more may take to close in good order.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A sender of requests over HTTP/1.1.
-pub(super) type One = http1::SendRequest<Full<Bytes>>;
 /// A sender of requests over HTTP/2.
 pub(super) type Two = http2::SendRequest<Full<Bytes>>;
 
@@ -50,7 +49,8 @@ pub(super) struct Connection<S> {
     pub(super) hold: Option<Rc<Hold>>,
     /// When it was opened, raw.
     opened: i64,
-    _life: Rc<DropGuard>,
+    /// Ends the tasks of a connection that has any.
+    _life: Option<Rc<DropGuard>>,
 }
 
 impl<S> Connection<S> {
@@ -89,20 +89,7 @@ impl Origin {
         exchange: &mut Exchange,
     ) -> Result<Connection<One>, OpenError> {
         let (stream, hold) = self.stream(exchange).await?;
-        let (mut sender, connection) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
-            .max_header_size(MAX_HEAD as usize)
-            .max_buf_size(MAX_HEAD as usize)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(OpenError::Begin)?;
-        let life = CancellationToken::new();
-        // What goes wrong on it shows in the exchange.
-        spawn_while(&life, async {
-            let _ = connection.await;
-        });
-        sender.ready().await.map_err(OpenError::Begin)?;
-        Ok(Connection::new(sender, hold, life))
+        Ok(Connection::new(One::new(stream), hold, None))
     }
 
     /// Opens a connection for HTTP/2.
@@ -127,7 +114,7 @@ impl Origin {
         spawn_while(&life, async {
             let _ = connection.await;
         });
-        Ok(Connection::new(sender, hold, life))
+        Ok(Connection::new(sender, hold, Some(life)))
     }
 
     async fn stream(
@@ -157,12 +144,12 @@ impl Origin {
 }
 
 impl<S> Connection<S> {
-    fn new(sender: S, hold: Option<Rc<Hold>>, life: CancellationToken) -> Self {
+    fn new(sender: S, hold: Option<Rc<Hold>>, life: Option<CancellationToken>) -> Self {
         Self {
             sender,
             hold,
             opened: clock::now(),
-            _life: Rc::new(life.drop_guard()),
+            _life: life.map(|life| Rc::new(life.drop_guard())),
         }
     }
 }

@@ -9,13 +9,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use thiserror::Error;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
-use super::connection::{Connection, One, OpenError, Origin, Two};
+use super::connection::{Connection, OpenError, Origin, Two};
 use super::hold::Hold;
+use super::one::{One, OneError};
 use crate::mcp::exchange::Exchange;
 use crate::plan::HttpVersion;
 
@@ -53,7 +55,7 @@ impl Pool {
         if let Some((_, _, there)) = known {
             return Rc::clone(there);
         }
-        let added = Rc::new(Shelf::new(version, self.size));
+        let added = Rc::new(Shelf::shared(version, self.size));
         shelves.push((server, version, Rc::clone(&added)));
         added
     }
@@ -64,8 +66,8 @@ impl Pool {
 pub(super) enum Shelf {
     /// Of HTTP/1.1.
     One {
-        /// One permit for each connection in use.
-        permits: Arc<Semaphore>,
+        /// One permit for each connection in use; none are needed where one link alone borrows.
+        permits: Option<Arc<Semaphore>>,
         /// Those that wait; the last one returned is lent first.
         idle: RefCell<Vec<Connection<One>>>,
     },
@@ -84,12 +86,23 @@ pub(super) struct Place {
 }
 
 impl Shelf {
-    /// A shelf for at most `size` connections.
-    pub(super) fn new(version: HttpVersion, size: u32) -> Self {
+    /// A shelf for the one connection of one link.
+    pub(super) fn own(version: HttpVersion) -> Self {
+        match version {
+            HttpVersion::Http1 => Self::One {
+                permits: None,
+                idle: RefCell::default(),
+            },
+            HttpVersion::Http2 => Self::shared(version, 1),
+        }
+    }
+
+    /// A shelf for at most `size` connections of any number of links.
+    fn shared(version: HttpVersion, size: u32) -> Self {
         let size = size.max(1);
         match version {
             HttpVersion::Http1 => Self::One {
-                permits: Arc::new(Semaphore::new(size as usize)),
+                permits: Some(Arc::new(Semaphore::new(size as usize))),
                 idle: RefCell::default(),
             },
             HttpVersion::Http2 => Self::Two((0..size).map(|_| Rc::default()).collect()),
@@ -105,8 +118,11 @@ impl Shelf {
         match &**self {
             Self::One { permits, idle } => {
                 // A semaphore that is never closed always has a permit in the end.
-                let permit = Arc::clone(permits).acquire_owned().await.ok();
-                let (connection, is_new) = match waiting(idle, origin).await {
+                let permit = match permits {
+                    Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
+                    None => None,
+                };
+                let (connection, is_new) = match waiting(idle, origin) {
                     Some(connection) => (connection, false),
                     None => (origin.open_one(exchange).await?, true),
                 };
@@ -127,6 +143,7 @@ impl Shelf {
                 let (connection, is_new) = place.connection(origin, exchange).await?;
                 Ok(Lease {
                     kind: Kind::Two {
+                        body: None,
                         connection,
                         _using: using,
                     },
@@ -150,11 +167,10 @@ impl Shelf {
 }
 
 /// A connection that waits and can take a request.
-async fn waiting(idle: &RefCell<Vec<Connection<One>>>, origin: &Origin) -> Option<Connection<One>> {
+fn waiting(idle: &RefCell<Vec<Connection<One>>>, origin: &Origin) -> Option<Connection<One>> {
     loop {
         let mut connection = idle.borrow_mut().pop()?;
-        if connection.is_younger(origin.options.max_age) && connection.sender.ready().await.is_ok()
-        {
+        if connection.is_younger(origin.options.max_age) && connection.sender.can_take() {
             return Some(connection);
         }
     }
@@ -217,34 +233,110 @@ enum Kind {
         _permit: Option<OwnedSemaphorePermit>,
     },
     Two {
+        // The body is dropped before the connection.
+        body: Option<Incoming>,
         connection: Connection<Two>,
         _using: Using,
     },
+}
+
+/// A request, as each version of HTTP takes it.
+#[derive(Debug)]
+pub(super) enum Sendable {
+    /// Of HTTP/1.1: its bytes.
+    One(Vec<u8>),
+    /// Of HTTP/2.
+    Two(Box<Request<Full<Bytes>>>),
+}
+
+/// Why an exchange came to no good end.
+#[derive(Debug, Error)]
+pub(super) enum LeaseError {
+    /// Over HTTP/1.1.
+    #[error(transparent)]
+    One(#[from] OneError),
+    /// Over HTTP/2.
+    #[error(transparent)]
+    Two(#[from] hyper::Error),
+    /// The request is of another version than the connection.
+    #[error("the request is of another version of HTTP than the connection")]
+    Version,
 }
 
 /// Why there is no head of an answer.
 #[derive(Debug)]
 pub(super) struct SendError {
     /// What is wrong.
-    pub(super) error: hyper::Error,
+    pub(super) error: LeaseError,
     /// The request, if surely not one byte of it was written.
-    pub(super) unsent: Option<Request<Full<Bytes>>>,
+    pub(super) unsent: Option<Sendable>,
 }
 
 impl Lease {
     /// Sends a request and waits for the head of its answer.
     pub(super) async fn send(
         &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, SendError> {
-        let sent = match &mut self.kind {
-            Kind::One { connection, .. } => connection.sender.try_send_request(request).await,
-            Kind::Two { connection, .. } => connection.sender.try_send_request(request).await,
-        };
-        sent.map_err(|mut error| SendError {
-            unsent: error.take_message(),
-            error: error.into_error(),
-        })
+        request: Sendable,
+    ) -> Result<(StatusCode, HeaderMap), SendError> {
+        match (&mut self.kind, request) {
+            (Kind::One { connection, .. }, Sendable::One(bytes)) => {
+                let sent = connection.sender.send(&bytes).await;
+                sent.map_err(|unanswered| SendError {
+                    unsent: unanswered.is_unsent.then_some(Sendable::One(bytes)),
+                    error: unanswered.error.into(),
+                })
+            }
+            (
+                Kind::Two {
+                    body, connection, ..
+                },
+                Sendable::Two(request),
+            ) => {
+                let sent = connection.sender.try_send_request(*request).await;
+                let answer = sent.map_err(|mut error| SendError {
+                    unsent: error
+                        .take_message()
+                        .map(|unsent| Sendable::Two(Box::new(unsent))),
+                    error: error.into_error().into(),
+                })?;
+                let (head, rest) = answer.into_parts();
+                *body = Some(rest);
+                Ok((head.status, head.headers))
+            }
+            (_, request) => Err(SendError {
+                error: LeaseError::Version,
+                unsent: Some(request),
+            }),
+        }
+    }
+
+    /// Hands the next part of the answer's body to `take`; false at its end.
+    ///
+    /// # Cancel safety
+    /// Safe: a part is taken whole or not at all.
+    pub(super) async fn body(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<bool, LeaseError> {
+        match &mut self.kind {
+            Kind::One { connection, .. } => Ok(connection.sender.body(take).await?),
+            Kind::Two { body, .. } => {
+                let Some(incoming) = body else {
+                    return Ok(false);
+                };
+                loop {
+                    match incoming.frame().await {
+                        Some(frame) => {
+                            if let Some(bytes) = frame?.data_ref() {
+                                take(bytes);
+                                return Ok(true);
+                            }
+                        }
+                        None => {
+                            *body = None;
+                            return Ok(false);
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// The grip on the connection.
@@ -268,11 +360,12 @@ impl Lease {
         }
     }
 
-    /// Gives the connection back, for the next exchange.
+    /// Gives the connection back, for the next exchange, if it can carry one.
     pub(super) fn give_back(self) {
         if let Kind::One {
             connection, shelf, ..
         } = self.kind
+            && connection.sender.is_done()
             && let Shelf::One { idle, .. } = &*shelf
         {
             idle.borrow_mut().push(connection);
