@@ -69,6 +69,11 @@ pub trait Link {
     /// After an exchange that opened a stream: feeds what comes on it until the exchange is complete again or the stream ends.
     fn follow<'a>(&'a mut self, exchange: &'a mut Exchange) -> LocalFuture<'a, ()>;
 
+    /// Whether there may be something left of the last answer.
+    fn is_unsettled(&self) -> bool {
+        true
+    }
+
     /// Reads what is left of the last answer, for a bounded time, so that the connection can be used again; closes it otherwise.
     fn settle(&mut self) -> LocalFuture<'_, ()>;
 

@@ -80,7 +80,11 @@ impl Timer {
                 }
             });
             match read {
-                Ok(done) => return done,
+                Ok(done) => {
+                    // It was read empty: the next one waits for the next expiration at once, and need not be told by a second read.
+                    ready.clear_ready();
+                    return done;
+                }
                 // An expiration of an earlier setting.
                 Err(_would_block) => {}
             }

@@ -21,7 +21,7 @@ use super::links::Ways;
 use super::place::{Place, Who};
 use super::recording::Recorder;
 use super::table::{Operation, Table, Workload, nanos};
-use super::template::Context;
+use super::template::{Context, Uid};
 use crate::clock;
 use crate::mcp::Link;
 use crate::mcp::auth::{AuthError, Authority, Credentials, Directory};
@@ -244,7 +244,11 @@ impl Client {
         if self.is_over(too_late) || !self.has_session().await || self.is_over(too_late) {
             return self.unsent(first);
         }
-        let uid = format!("{:x}-{}-{}", table.plan.seed.0, self.workload, job.arrival);
+        let uid = Uid {
+            seed: table.plan.seed,
+            workload: self.workload,
+            arrival: job.arrival,
+        };
         // What earlier steps kept of their answers.
         let mut kept = BTreeMap::new();
         let leaving = self.leaving(operation, job.arrival);
@@ -265,7 +269,7 @@ impl Client {
                 counter: job.arrival,
                 client: self.number,
                 session: self.who().session.unwrap_or(0),
-                uid: &uid,
+                uid,
                 data: workload.data.rows(job.arrival, self.number),
                 kept: &kept,
             };

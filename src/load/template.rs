@@ -6,6 +6,7 @@
 //! `kept.NAME` is whatever was kept. The grammar is in [`Expression`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fmt::Write as _;
 
 use rand::Rng;
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 use super::data::Rows;
 use super::draw::below;
+use crate::model::Seed;
 use crate::plan::DataPlan;
 
 mod expression;
@@ -58,6 +60,23 @@ pub struct Template {
     pieces: Vec<Piece>,
 }
 
+/// The name of an operation that no other of the run has.
+#[derive(Clone, Copy, Debug)]
+pub struct Uid {
+    /// The seed of the run.
+    pub seed: Seed,
+    /// The place of the workload.
+    pub workload: u32,
+    /// The number of the arrival in it.
+    pub arrival: u64,
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}-{}", self.seed.0, self.workload, self.arrival)
+    }
+}
+
 /// What the places that are not drawn put in.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
@@ -68,7 +87,7 @@ pub struct Context<'a> {
     /// The number of the client's session, from 1; 0 where it has none.
     pub session: u32,
     /// The name of the operation.
-    pub uid: &'a str,
+    pub uid: Uid,
     /// The rows of data files that the arrival takes.
     pub data: Rows<'a>,
     /// What earlier steps of the journey kept.
@@ -270,10 +289,7 @@ impl Place {
             Self::Counter => write!(out, "{}", context.counter),
             Self::Client => write!(out, "{}", context.client),
             Self::Session => write!(out, "{}", context.session),
-            Self::Uid => {
-                out.push_str(context.uid);
-                Ok(())
-            }
+            Self::Uid => write!(out, "{}", context.uid),
             Self::Data(table, column) => {
                 let cell = context.data.cell(*table, *column);
                 put(style, cell.ok_or(FillError::NoCell)?, out);

@@ -344,6 +344,10 @@ impl Link for HttpLink {
         })
     }
 
+    fn is_unsettled(&self) -> bool {
+        self.unread.is_some()
+    }
+
     fn settle(&mut self) -> LocalFuture<'_, ()> {
         Box::pin(async {
             let Some(mut lease) = self.unread.take() else {

@@ -151,7 +151,9 @@ impl Client {
                 self.record(answered.call).await;
                 return Some((place, answered.facts));
             }
-            match self.after(place, id, answered, ask, &mut tried).await {
+            // Apart, because it is rare and long.
+            let next = Box::pin(self.after(place, id, answered, ask, &mut tried));
+            match next.await {
                 Next::Over => return None,
                 Next::Again(next) => place = next,
                 Next::Resume(next, rest) => {

@@ -127,6 +127,10 @@ impl Client {
         if self.authority.is_none() {
             return self.send_once(place, ready).await;
         }
+        Box::pin(self.send_proven(place, ready)).await
+    }
+
+    async fn send_proven(&mut self, place: Place, ready: Ready) -> Answered {
         let mut place = place;
         for _ in 0..super::proof::MAX_TOKENS {
             let mut again = ready.clone();
@@ -190,17 +194,18 @@ impl Client {
             .after(sequence)
             .transcribed(self.shared.tap.is_some());
         let seen = self.shared.tap.is_some().then(|| outgoing.clone());
-        let left = async {
-            match leaving {
-                Some(leaving) => tokio::time::sleep(leaving.after()).await,
-                None => std::future::pending().await,
-            }
+        // A call that is left has no other end than that, if it comes before its time is over.
+        let (limit, then) = match leaving.map(Leaving::after) {
+            Some(after) if after < timeout => (after, Wait::Left),
+            _ => (timeout, Wait::Over),
         };
         let wait = tokio::select! {
             biased;
             () = self.shared.give_up.cancelled() => Wait::GivenUp,
-            _ = tokio::time::timeout(timeout, self.link.exchange(outgoing, &mut exchange)) => Wait::Over,
-            () = left => Wait::Left,
+            ended = tokio::time::timeout(limit, self.link.exchange(outgoing, &mut exchange)) => match ended {
+                Ok(()) => Wait::Over,
+                Err(_elapsed) => then,
+            },
         };
         let at = clock::now();
         // What the link left open.
@@ -267,7 +272,7 @@ impl Client {
         self.shared.recorder.borrow_mut().attempt(call);
         if self.is_cold() {
             self.link.close();
-        } else {
+        } else if self.link.is_unsettled() {
             self.link.settle().await;
         }
     }
@@ -280,22 +285,32 @@ impl Client {
         if !plan.is_some_and(|plan| plan.traceparent) {
             return;
         }
-        let workload = self.workload.wrapping_add(1) & 0xffff;
+        let workload = u64::from(self.workload.wrapping_add(1) & 0xffff);
         // Upkeep outside an operation belongs to the client.
         let work = place
             .arrival
             .map_or(u64::from(self.number) | 1 << 47, |arrival| {
                 arrival & ((1 << 47) - 1)
             });
-        let value = format!(
-            "00-{:016x}{workload:04x}{work:012x}-{:08x}{:08x}-01",
-            table.plan.seed.0,
-            self.number,
-            // A parent of zeros is none; requests count from 1.
-            self.requests & 0xffff_ffff | u64::from(self.requests == 0),
-        );
+        // A parent of zeros is none; requests count from 1.
+        let request = self.requests & 0xffff_ffff | u64::from(self.requests == 0);
+        let mut value = String::with_capacity(55);
+        value.push_str("00-");
+        push_hex(&mut value, table.plan.seed.0);
+        push_hex(&mut value, workload << 48 | work);
+        value.push('-');
+        push_hex(&mut value, u64::from(self.number) << 32 | request);
+        value.push_str("-01");
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(header::TRACEPARENT, value);
         }
+    }
+}
+
+/// Appends a number in 16 hexadecimal digits.
+fn push_hex(text: &mut String, number: u64) {
+    for place in (0..16).rev() {
+        let digit = u32::try_from(number >> (4 * place) & 0xf).unwrap_or(0);
+        text.extend(char::from_digit(digit, 16));
     }
 }

@@ -38,6 +38,16 @@ pub(super) struct Session {
 impl Client {
     /// Whether the client can send: it has a session, needs none, or could get one now.
     pub(super) async fn has_session(&mut self) -> bool {
+        let can_send = self.is_settled && (!self.is_legacy() || self.session.is_some());
+        if can_send {
+            self.listen();
+            return true;
+        }
+        // Apart, as everything that is rare: what an operation may come to would be carried by every operation.
+        Box::pin(self.get_session()).await
+    }
+
+    async fn get_session(&mut self) -> bool {
         if self.settle_version().await.is_err() {
             return false;
         }

@@ -22,7 +22,11 @@ fn with(
         counter: 12,
         client: 3,
         session: 2,
-        uid: "main-12",
+        uid: Uid {
+            seed: Seed(0x5eed),
+            workload: 0,
+            arrival: 12,
+        },
         data,
         kept,
     };
@@ -60,7 +64,7 @@ fn places_are_filled_in_and_numbers_keep_their_type() {
     let read: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(read["n"], 12);
     assert_eq!(read["who"], "client 3!");
-    assert_eq!(read["id"], "main-12");
+    assert_eq!(read["id"], "5eed-0-12");
     assert_eq!(read["hex"].as_str().unwrap().len(), 20);
     assert_eq!(read["int"], -3);
     assert_eq!(read["list"], value["list"]);
