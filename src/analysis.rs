@@ -17,6 +17,7 @@ pub mod errors;
 pub mod faults;
 pub mod fold;
 pub mod latency;
+pub mod little;
 pub mod names;
 pub mod objectives;
 pub mod processor;
@@ -419,6 +420,28 @@ pub struct TrustStats {
     pub trust: Trust,
     /// What made it less than valid, each a clause with its numbers.
     pub reasons: Vec<String>,
+    /// Little's law, if what was under way was counted and the phase was played to its end.
+    #[serde(default)]
+    pub little: Option<LittleStats>,
+}
+
+/// Both sides of Little's law in a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LittleStats {
+    /// Operations that ended, shed ones left out.
+    pub operations: u64,
+    /// Whether they are enough to tell anything.
+    pub enough: bool,
+    /// Operations under way on average, as the workers counted them.
+    pub under_way: f64,
+    /// Operations a second.
+    pub rate: f64,
+    /// The mean time of each, from due to end, seconds.
+    pub time_s: f64,
+    /// Their product: how many should have been under way.
+    pub expected: f64,
+    /// By how much both may differ.
+    pub tolerance: f64,
 }
 
 /// The steady-state gate's answer.

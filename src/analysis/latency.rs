@@ -38,6 +38,18 @@ impl Distribution {
         self.total
     }
 
+    /// The sum of all samples, seconds.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sum of times; its digits beyond 2^52 are none"
+    )]
+    pub fn total_seconds(&self) -> f64 {
+        let sum = self.counts.iter().fold(0.0, |sum, (value, count)| {
+            (*value as f64).mul_add(*count as f64, sum)
+        });
+        sum / 1e9
+    }
+
     /// The percentiles of these samples and of `bad` more that exceed every value.
     pub fn quantiles(&self, bad: u64) -> Quantiles {
         let samples = self.total + bad;

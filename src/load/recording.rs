@@ -22,8 +22,10 @@ use crate::record::tag::Measure;
 
 pub(crate) mod encode;
 pub(crate) mod second;
+mod under_way;
 
 use second::{Key, Label, Second};
+use under_way::UnderWay;
 
 /// Rows that one second can hold; more are counted as unrecorded.
 const MAX_ROWS: usize = 400_000;
@@ -193,7 +195,7 @@ pub(crate) struct Recorder {
     instances: HashMap<Box<str>, Instance>,
     slots: HashMap<Box<str>, Arc<str>>,
     totals: Totals,
-    in_flight: u64,
+    under_way: UnderWay,
 }
 
 impl Recorder {
@@ -205,6 +207,7 @@ impl Recorder {
     ) -> Self {
         Self {
             current: Second::new(-1),
+            under_way: UnderWay::new(table.plan.phases.len()),
             table,
             clock: None,
             early: Vec::new(),
@@ -215,7 +218,6 @@ impl Recorder {
             instances: HashMap::new(),
             slots: HashMap::new(),
             totals: Totals::default(),
-            in_flight: 0,
         }
     }
 
@@ -228,6 +230,7 @@ impl Recorder {
             Early::Move(change) => change.at,
         });
         self.current = Second::new(first.min().map_or(-1, |raw| second_of(clock, raw)).min(-1));
+        self.under_way.ends_at(clock.t0());
         for early in early {
             match early {
                 Early::Attempt(attempt) => self.attempt(attempt),
@@ -239,7 +242,7 @@ impl Recorder {
     /// Counts an arrival that was released to its client.
     pub(crate) fn released(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);
-        self.in_flight += 1;
+        self.under_way.enter(arrival.label.phase, arrival.taken);
         let lag = arrival.taken.saturating_sub(arrival.due);
         self.current.live.arrivals += 1;
         self.current.live.max_lag_ns = self.current.live.max_lag_ns.max(magnitude(lag));
@@ -250,7 +253,7 @@ impl Recorder {
     /// Counts the act of a user of a closed model: it has no schedule that it could be late for.
     pub(crate) fn acted(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);
-        self.in_flight += 1;
+        self.under_way.enter(arrival.label.phase, arrival.taken);
         self.current.live.arrivals += 1;
         self.current.counters(arrival.label).arrivals += 1;
     }
@@ -387,11 +390,14 @@ impl Recorder {
 
     /// Operations that were released and have not ended.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight
+        self.under_way.all()
     }
 
     fn hand_over(&mut self, next: i64) {
-        self.current.live.in_flight = self.in_flight;
+        self.current.live.in_flight = self.under_way.all();
+        if self.current.live.second >= -1 {
+            self.current.live.under_way = self.under_way.close();
+        }
         let full = std::mem::replace(&mut self.current, Second::new(next));
         if full.is_empty() && full.live.second < 0 {
             return;
@@ -426,7 +432,7 @@ impl Recorder {
             over(&self.table, attempt, &mut counters.over);
         }
         if let Some(ended) = ended {
-            self.in_flight = self.in_flight.saturating_sub(1);
+            self.under_way.leave(attempt.phase, attempt.done);
             self.totals.operations += 1;
             if ended == Outcome::Ok {
                 self.current.live.ok += 1;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{InstanceId, Offset, Outcome, ProtocolVersion, Seed};
-use crate::plan::Plan;
+use crate::plan::{Pinning, Plan};
 
 /// `run.json`: what was so when the run started. The only place with wall-clock time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     /// Soft limit of open files, of mcpload and each worker.
     pub open_files: u64,
+    /// Which processors generator and fleet had for themselves; `None`: both used all.
+    #[serde(default)]
+    pub pinning: Option<Pinning>,
 }
 
 /// Counters of one second, worker and label set, counted where they happened: arrivals when they were taken, ends when they

@@ -4,7 +4,7 @@ use mcpload::analysis::*;
 use mcpload::check::{Answer, Category, Dependence, Finding, Verdict};
 use mcpload::model::event::Ending;
 use mcpload::model::{Class, Offset, Outcome, ProtocolVersion, Seed, SlotId, Window};
-use mcpload::plan::{Counted, ObjectivePlan, Promise, WindowRef};
+use mcpload::plan::{Counted, ObjectivePlan, Pinning, Promise, WindowRef};
 use mcpload::record::rows::{HostFacts, RunFacts};
 use mcpload::report::{Report, SUMMARY_VERSION};
 
@@ -60,6 +60,10 @@ fn facts() -> RunFacts {
             cores: 4,
             memory_bytes: 16 << 30,
             open_files: 20_000,
+            pinning: Some(Pinning {
+                generator: vec![0, 1],
+                fleet: vec![2, 3],
+            }),
         },
     }
 }
@@ -426,6 +430,7 @@ fn analysis() -> Analysis {
                 window: window(0.0, 5.0),
                 trust: Trust::Valid,
                 reasons: Vec::new(),
+                little: None,
             },
             TrustStats {
                 phase: "chaos".to_owned(),
@@ -434,6 +439,15 @@ fn analysis() -> Analysis {
                 reasons: vec![
                     "lag p99 was 12.1 ms in the second at +8 s, above 10.0 ms".to_owned(),
                 ],
+                little: Some(LittleStats {
+                    operations: 3_000,
+                    enough: true,
+                    under_way: 25.31,
+                    rate: 200.0,
+                    time_s: 0.1255,
+                    expected: 25.1,
+                    tolerance: 0.3,
+                }),
             },
         ],
         lost_workers: Vec::new(),

@@ -76,7 +76,7 @@ pub(crate) fn frames(
         FromWorker::Sessions,
         compress(&bytes(sessions)?)?,
     );
-    let lives: Vec<_> = seconds.iter().map(|(live, _)| *live).collect();
+    let lives: Vec<_> = seconds.iter().map(|(live, _)| live.clone()).collect();
     let first = lives.first().map_or(0, |live| live.second);
     let log = histograms(table, first, second, recycle)?;
     push(&mut frames, FromWorker::Histograms, log);

@@ -129,7 +129,7 @@ impl Second {
                     .into_iter()
                     .filter_map(|label| Some((label, counts.get(&label)?)))
                     .collect();
-                (*live, rows)
+                (live.clone(), rows)
             })
             .collect()
     }
@@ -147,9 +147,10 @@ impl Second {
 
     /// Takes up the second after it.
     pub(crate) fn append(&mut self, next: Self) {
-        self.waited
-            .push((self.live, std::mem::take(&mut self.counts)));
-        self.live = next.live;
+        self.waited.push((
+            std::mem::replace(&mut self.live, next.live),
+            std::mem::take(&mut self.counts),
+        ));
         self.counts = next.counts;
         self.rows.extend(next.rows);
         self.moves.extend(next.moves);

@@ -36,6 +36,7 @@ pub(super) fn definitions() -> Value {
         ("slot", slot()),
         ("error", error()),
         ("second", second()),
+        ("little", little()),
         ("trust", trust()),
         ("analysis", analysis()),
     ];
@@ -154,12 +155,15 @@ fn reached() -> Value {
 }
 
 fn run() -> Value {
+    let numbers = list(&count("a processor"), "by the kernel's numbers");
+    let pinning = object(&[("generator", numbers.clone()), ("fleet", numbers)]);
     let host = object(&[
         ("kernel", text("operating system and kernel release")),
         ("processor", text("processor model")),
         ("cores", count("cores")),
         ("memory_bytes", count("memory, bytes")),
         ("open_files", count("limit of open files")),
+        ("pinning", or_null(&pinning)),
     ]);
     object(&[
         (
@@ -423,6 +427,27 @@ fn second() -> Value {
     ])
 }
 
+fn little() -> Value {
+    object(&[
+        (
+            "operations",
+            count("operations that ended, shed ones left out"),
+        ),
+        ("enough", flag("whether they are enough to tell anything")),
+        (
+            "under_way",
+            number("operations under way on average, as the workers counted them"),
+        ),
+        ("rate", number("operations a second")),
+        (
+            "time_s",
+            number("mean time of each from due to end, seconds"),
+        ),
+        ("expected", number("their product")),
+        ("tolerance", number("by how much both may differ")),
+    ])
+}
+
 fn trust() -> Value {
     object(&[
         ("phase", text("the phase")),
@@ -435,6 +460,7 @@ fn trust() -> Value {
             "reasons",
             list(&text("a clause"), "what made it less than valid"),
         ),
+        ("little", or_null(&reference("little"))),
     ])
 }
 

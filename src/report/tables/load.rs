@@ -42,6 +42,16 @@ pub fn phases(analysis: &Analysis) -> Table {
             say::or(&reasons.join("; "), "no reason given"),
         ));
     }
+    let pinning = say::pinning(analysis.run.host.pinning.as_ref());
+    if !pinning.is_empty() {
+        notes.push(format!("Processors: {pinning}."));
+    }
+    for grade in &analysis.trust {
+        if let Some(law) = &grade.little {
+            let name = say::visible(&grade.phase);
+            notes.push(format!("Little's law in {name}: {}.", say::little(law)));
+        }
+    }
     Table {
         title: "Phases".to_owned(),
         columns: vec![
