@@ -129,7 +129,8 @@ impl<'a> Fold<'a> {
             .iter()
             .any(|phase| phase.measure && phase.name == call.phase);
         if measured {
-            self.slots.observe(call, slot);
+            self.slots
+                .observe(call, slot, self.plan.record.is_sampled());
         }
         self.objectives.observe(call, slot);
         self.faults.observe(self.plan, call, slot);
@@ -140,6 +141,10 @@ impl<'a> Fold<'a> {
     /// The numbers. `damage` is what was wrong with the files that were read; the notes in `doubtful` are those that put the
     /// Calls, counts or histograms in doubt.
     pub fn finish(mut self, damage: Vec<String>, doubtful: &[String]) -> Analysis {
+        if self.plan.record.is_sampled() {
+            self.objectives.complete(self.plan, &self.counts);
+            self.series.complete(&self.counts.seconds);
+        }
         for ((second, operation), count) in &self.counts.shed {
             self.objectives.shed(*second, operation, *count);
             self.faults.shed(*second, *count);
@@ -217,6 +222,7 @@ impl<'a> Fold<'a> {
             steady: self.timeline.steady,
             troubles: self.timeline.troubles,
             cookies: self.timeline.cookies,
+            record: plan.record,
             phases,
         }
     }

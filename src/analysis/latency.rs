@@ -3,7 +3,7 @@
 //! Pure. Histograms are merged by adding counts, never percentiles by averaging. A sample that did not end ok exceeds every
 //! value, so percentiles rank over both and are `None` where the rank falls on such a one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Quantiles;
 use crate::model::ProtocolVersion;
@@ -190,6 +190,15 @@ impl Latencies {
             Tag::Label { .. } => false,
         })
         .quantiles(0)
+    }
+
+    /// The slots that answered anything ok.
+    pub fn slots(&self) -> BTreeSet<&str> {
+        let slots = self.labels.keys().filter_map(|tag| match tag {
+            Tag::SlotService { slot, .. } => Some(slot.as_str()),
+            Tag::Label { .. } => None,
+        });
+        slots.collect()
     }
 
     /// The percentiles of each second that has any, in order.

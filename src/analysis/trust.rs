@@ -108,10 +108,11 @@ pub fn grade(
         let words = format!("{unrecorded} Calls were not recorded");
         reasons.push((Trust::Invalid, words));
     }
-    let counted = phase.tally.calls.saturating_sub(unrecorded);
+    let missing = unrecorded.saturating_add(phase.tally.left_out);
+    let counted = phase.tally.calls.saturating_sub(missing);
     let recorded = evidence.recorded;
     if complete && recorded < counted {
-        let words = format!("{counted} Calls were counted and only {recorded} recorded");
+        let words = format!("{counted} Calls should have been recorded and only {recorded} were");
         reasons.push((Trust::Invalid, words));
     }
     // What a lost worker had under way, and what a cut run left so, is in neither sum alike.

@@ -347,6 +347,7 @@ impl Built {
             arrivals: 0,
             shed: 0,
             unrecorded: 0,
+            left_out: 0,
             operations_ok: 0,
             operations_fail: 0,
             operations_info: 0,

@@ -21,9 +21,11 @@ use crate::plan::Counted;
 use crate::record::tag::Measure;
 
 pub(crate) mod encode;
+mod sampling;
 pub(crate) mod second;
 mod under_way;
 
+use sampling::{Sampling, Sorted};
 use second::{Key, Label, Second};
 use under_way::UnderWay;
 
@@ -196,6 +198,8 @@ pub(crate) struct Recorder {
     slots: HashMap<Box<str>, Arc<str>>,
     totals: Totals,
     under_way: UnderWay,
+    /// Where not all rows are kept.
+    sampling: Option<Sampling>,
 }
 
 impl Recorder {
@@ -208,6 +212,11 @@ impl Recorder {
         Self {
             current: Second::new(-1),
             under_way: UnderWay::new(table.plan.phases.len()),
+            sampling: table
+                .plan
+                .record
+                .is_sampled()
+                .then(|| Sampling::new(table.plan.seed, table.plan.record.calls)),
             table,
             clock: None,
             early: Vec::new(),
@@ -283,9 +292,24 @@ impl Recorder {
         if attempt.operation.is_none() {
             attempt.phase = self.table.phase_at(clock.offset(attempt.operation_due));
         }
-        self.count(&attempt);
+        let is_over = self.count(&attempt);
         self.measures(&attempt);
         self.totals.calls += 1;
+        let Some(sampling) = &mut self.sampling else {
+            return self.row(attempt);
+        };
+        let is_later = self.table.phase_at(clock.offset(attempt.done)) != attempt.phase;
+        let Sorted { kept, left_out } = sampling.take(attempt, is_over || is_later);
+        for row in left_out {
+            self.current.counters(row.label()).left_out += 1;
+        }
+        for row in kept {
+            self.row(row);
+        }
+    }
+
+    /// Writes a row, if there is room.
+    fn row(&mut self, attempt: Attempt) {
         if self.current.rows.len() < MAX_ROWS {
             self.current.rows.push(attempt);
         } else {
@@ -371,6 +395,10 @@ impl Recorder {
 
     /// Closes the current second, whatever is left of it. Call it when nothing more comes.
     pub(crate) fn finish(&mut self) {
+        let rest = self.sampling.as_mut().map(Sampling::rest);
+        for row in rest.into_iter().flatten() {
+            self.row(row);
+        }
         let next = self.current.live.second + 1;
         self.hand_over(next);
     }
@@ -420,7 +448,8 @@ impl Recorder {
         }
     }
 
-    fn count(&mut self, attempt: &Attempt) {
+    /// Counts a Call; whether it exceeded a threshold.
+    fn count(&mut self, attempt: &Attempt) -> bool {
         let outcome = attempt.outcome();
         let ended = attempt.ends.filter(|_| attempt.arrival.is_some());
         let counters = self.current.counters(attempt.label());
@@ -428,9 +457,7 @@ impl Recorder {
         if let Some(ended) = ended {
             counters.operations.add(ended);
         }
-        if attempt.arrival.is_some() {
-            over(&self.table, attempt, &mut counters.over);
-        }
+        let is_over = attempt.arrival.is_some() && over(&self.table, attempt, &mut counters.over);
         if let Some(ended) = ended {
             self.under_way.leave(attempt.phase, attempt.done);
             self.totals.operations += 1;
@@ -440,6 +467,7 @@ impl Recorder {
                 self.current.live.bad += 1;
             }
         }
+        is_over
     }
 
     fn measures(&mut self, attempt: &Attempt) {
@@ -501,8 +529,9 @@ impl Recorder {
     }
 }
 
-/// Adds to the `over_*` counters of the objectives that this Call, or the end of its operation, exceeds.
-fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) {
+/// Adds to the `over_*` counters of the objectives that this Call, or the end of its operation, exceeds; whether there are any.
+fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) -> bool {
+    let mut any = false;
     over.resize(table.thresholds.len(), 0);
     for (threshold, count) in table.thresholds.iter().zip(over) {
         let (outcome, since) = match (threshold.of, attempt.ends) {
@@ -513,8 +542,10 @@ fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) {
         let bad = outcome != Outcome::Ok || attempt.done - since > threshold.under_ns;
         if bad && counts(table, threshold, attempt) {
             *count += 1;
+            any = true;
         }
     }
+    any
 }
 
 fn counts(table: &Table, threshold: &super::table::Threshold, attempt: &Attempt) -> bool {

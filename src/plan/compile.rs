@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Catalog;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Seed;
-use crate::plan::{Pinning, Plan, RecordPlan, SteadyPlan, budget};
+use crate::plan::{Counted, Pinning, Plan, RecordPlan, SteadyPlan, budget};
 use crate::scenario::{Inputs, Loaded, Scenario, Spans};
 
 mod auth;
@@ -167,12 +167,47 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     if context.wrong.is_empty() {
         decidable::check(&mut context, &plan);
         budget_check(&mut context, &plan);
+        sampling_check(&mut context, &plan);
     }
     plan.origins = std::mem::take(&mut context.origins);
     if context.wrong.is_empty() {
         Ok(plan)
     } else {
         Err(loaded.spans.diagnostics(context.wrong))
+    }
+}
+
+/// Where rows are left out, nothing is promised that only all of them can tell.
+fn sampling_check(context: &mut Context<'_>, plan: &Plan) {
+    if !plan.record.is_sampled() {
+        return;
+    }
+    let share = plan.record.calls;
+    if let Some(fault) = plan.faults.first() {
+        context.report(
+            &codes::CONFLICT,
+            "record.calls",
+            format!(
+                "what `{}` does to the users is told by the rows of all operations, and {share} of them are kept",
+                fault.name
+            ),
+            "expected \"100%\" where there are faults",
+            "leave `calls` of [record] out, or play the faults in a run of their own".to_owned(),
+        );
+    }
+    for (number, objective) in plan.objectives.iter().enumerate() {
+        if objective.of == Counted::Calls {
+            context.report(
+                &codes::CONFLICT,
+                &format!("slo[{number}].of"),
+                format!(
+                    "`{}` counts calls, which is told by the rows of all operations, and {share} of them are kept",
+                    objective.name
+                ),
+                "expected \"operations\" where rows are left out",
+                "let the objective count operations, or leave `calls` of [record] out".to_owned(),
+            );
+        }
     }
 }
 

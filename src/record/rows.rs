@@ -69,6 +69,9 @@ pub struct CountRow {
     pub shed: u64,
     /// Rows of `calls.csv.zst` that were dropped because the recorder could not keep up.
     pub unrecorded: u64,
+    /// Rows that the sampling of the scenario left out.
+    #[serde(default)]
+    pub left_out: u64,
     /// Operations that ended ok.
     pub operations_ok: u64,
     /// Operations that ended `fail`.
@@ -85,7 +88,7 @@ pub struct CountRow {
 
 impl CountRow {
     /// The names of the fixed columns, in order.
-    pub const COLUMNS: [&'static str; 15] = [
+    pub const COLUMNS: [&'static str; 16] = [
         "second",
         "worker",
         "phase",
@@ -95,6 +98,7 @@ impl CountRow {
         "arrivals",
         "shed",
         "unrecorded",
+        "left_out",
         "operations_ok",
         "operations_fail",
         "operations_info",

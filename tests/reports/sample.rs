@@ -4,7 +4,7 @@ use mcpload::analysis::*;
 use mcpload::check::{Answer, Category, Dependence, Finding, Verdict};
 use mcpload::model::event::Ending;
 use mcpload::model::{Class, Offset, Outcome, ProtocolVersion, Seed, SlotId, Window};
-use mcpload::plan::{Counted, ObjectivePlan, Pinning, Promise, WindowRef};
+use mcpload::plan::{Counted, ObjectivePlan, Pinning, Promise, RecordPlan, WindowRef};
 use mcpload::record::rows::{HostFacts, RunFacts};
 use mcpload::report::{Report, SUMMARY_VERSION};
 
@@ -42,6 +42,7 @@ fn tally(due: u64, fail: u64, info: u64) -> Tally {
         info,
         calls: due + due / 50,
         unrecorded: 0,
+        left_out: 0,
     }
 }
 
@@ -133,12 +134,12 @@ fn objective(
         by_slot: vec![
             SlotShare {
                 slot: SlotId("server-2".to_owned()),
-                samples: 870,
+                samples: Some(870),
                 bad,
             },
             SlotShare {
                 slot: SlotId("server-1".to_owned()),
-                samples: 1_060,
+                samples: Some(1_060),
                 bad: 0,
             },
         ],
@@ -345,6 +346,7 @@ fn analysis() -> Analysis {
         run: facts(),
         ending: Some(Ending::Completed),
         troubles: Vec::new(),
+        record: RecordPlan::default(),
         cookies: 0,
         damage: Vec::new(),
         measured: chaos,
@@ -486,6 +488,7 @@ pub(crate) fn empty() -> Report {
     report.analysis = Analysis {
         run: facts(),
         ending: None,
+        record: RecordPlan::default(),
         cookies: 3,
         troubles: vec!["server-3#1 was not ready within 10 s".to_owned()],
         damage: vec!["events.jsonl: line 12 is torn".to_owned()],

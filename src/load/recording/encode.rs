@@ -174,6 +174,7 @@ fn count_row(table: &Table, second: i64, label: Label, counters: &Counters) -> C
         arrivals: counters.arrivals,
         shed: counters.shed,
         unrecorded: counters.unrecorded,
+        left_out: counters.left_out,
         operations_ok: counters.operations.ok,
         operations_fail: counters.operations.fail,
         operations_info: counters.operations.info,

@@ -64,6 +64,7 @@ pub(crate) struct Counters {
     pub(crate) arrivals: u64,
     pub(crate) shed: u64,
     pub(crate) unrecorded: u64,
+    pub(crate) left_out: u64,
     pub(crate) operations: Ended,
     pub(crate) calls: Ended,
     /// One for each latency objective; may be shorter, missing ones are zero.

@@ -122,6 +122,10 @@ fn tally() -> Value {
             count("calls, attempts and session upkeep included"),
         ),
         ("unrecorded", count("rows of calls that were dropped")),
+        (
+            "left_out",
+            count("rows of calls that the scenario's sampling left out"),
+        ),
     ])
 }
 
@@ -219,7 +223,12 @@ fn operation() -> Value {
 fn objective() -> Value {
     let share = object(&[
         ("slot", text("the slot; empty if unknown")),
-        ("samples", count("samples that it served")),
+        (
+            "samples",
+            or_null(&count(
+                "samples that it served; null where rows were left out",
+            )),
+        ),
         ("bad", count("bad ones of them")),
     ]);
     let class = json!({ "type": "array", "prefixItems": [classes(), count("bad ones")], "minItems": 2, "maxItems": 2 });
@@ -504,6 +513,13 @@ fn analysis() -> Value {
                 &text("a problem"),
                 "problems met while reading the run directory",
             ),
+        ),
+        (
+            "record",
+            object(&[(
+                "calls",
+                text("the share of the operations whose calls were kept as rows"),
+            )]),
         ),
         ("cookies", count("answers that set a cookie")),
         (
