@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::event::Ending;
 use crate::model::{Class, InstanceId, Offset, Outcome, ProtocolVersion, SlotId, Window};
-use crate::plan::{ObjectivePlan, WindowRef};
+use crate::plan::{ObjectivePlan, RecordPlan, WindowRef};
 use crate::record::rows::RunFacts;
 
 pub mod bins;
@@ -17,6 +17,7 @@ pub mod errors;
 pub mod faults;
 pub mod fold;
 pub mod latency;
+pub mod little;
 pub mod names;
 pub mod objectives;
 pub mod processor;
@@ -68,6 +69,9 @@ pub struct Analysis {
     /// What stopped the run or kept the fleet from being ready, in the order in which it was said.
     #[serde(default)]
     pub troubles: Vec<String>,
+    /// Which Calls were kept as rows.
+    #[serde(default)]
+    pub record: RecordPlan,
     /// Answers that set a cookie: MCP clients keep none, so affinity by cookie does not work for them.
     pub cookies: u64,
 }
@@ -89,6 +93,9 @@ pub struct Tally {
     pub calls: u64,
     /// Rows that the recorder dropped.
     pub unrecorded: u64,
+    /// Rows that the sampling of the scenario left out.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 impl Tally {
@@ -171,7 +178,8 @@ pub struct OperationStats {
     pub first_byte: Quantiles,
 }
 
-/// An objective in one of its windows. Counts are exact, from the Calls.
+/// An objective in one of its windows. Counts are exact: from the Calls, and where rows were left out, the good ones from the
+/// counts of the workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectiveStats {
     /// The objective.
@@ -199,8 +207,8 @@ pub struct ObjectiveStats {
 pub struct SlotShare {
     /// The slot; empty if unknown.
     pub slot: SlotId,
-    /// Samples that it served.
-    pub samples: u64,
+    /// Samples that it served; `None` where rows were left out, and nobody counted them.
+    pub samples: Option<u64>,
     /// Bad ones of them.
     pub bad: u64,
 }
@@ -373,7 +381,8 @@ pub struct ErrorStats {
     pub by_slot: Vec<(SlotId, u64)>,
 }
 
-/// One second of the run. Operations are counted in the second in which they were due.
+/// One second of the run. Operations are counted in the second in which they were due; where rows were left out, in that in which
+/// they were released (`due`) and ended (`ok`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SecondStats {
     /// The second, from `t0`.
@@ -419,6 +428,28 @@ pub struct TrustStats {
     pub trust: Trust,
     /// What made it less than valid, each a clause with its numbers.
     pub reasons: Vec<String>,
+    /// Little's law, if what was under way was counted and the phase was played to its end.
+    #[serde(default)]
+    pub little: Option<LittleStats>,
+}
+
+/// Both sides of Little's law in a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LittleStats {
+    /// Operations that ended, shed ones left out.
+    pub operations: u64,
+    /// Whether they are enough to tell anything.
+    pub enough: bool,
+    /// Operations under way on average, as the workers counted them.
+    pub under_way: f64,
+    /// Operations a second.
+    pub rate: f64,
+    /// The mean time of each, from due to end, seconds.
+    pub time_s: f64,
+    /// Their product: how many should have been under way.
+    pub expected: f64,
+    /// By how much both may differ.
+    pub tolerance: f64,
 }
 
 /// The steady-state gate's answer.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod address;
+pub mod affinity;
 pub mod bind;
 pub mod drivers;
 pub mod instance;

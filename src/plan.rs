@@ -16,6 +16,7 @@ use crate::registry::Spec;
 pub mod budget;
 pub mod compile;
 pub mod operation;
+pub mod pinning;
 pub mod preview;
 pub mod promise;
 pub mod target;
@@ -23,6 +24,7 @@ pub mod timeline;
 pub mod workload;
 
 pub use operation::{CancelPlan, Expectation, Method, OperationPlan, Pages, Reference, StepPlan};
+pub use pinning::Pinning;
 pub use promise::{Counted, ObjectivePlan, Promise, WindowRef};
 pub use workload::{
     AuthPlan, ConnectionPlan, CredentialsPlan, DataPlan, Dialect, HeaderValue, HttpVersion, Pick,
@@ -41,6 +43,12 @@ pub struct Plan {
     pub seed: Seed,
     /// How many load workers there are; results do not depend on it.
     pub workers: u32,
+    /// Which processors generator and fleet have for themselves; `None`: both use all.
+    #[serde(default)]
+    pub pinning: Option<Pinning>,
+    /// What is written down of what happens.
+    #[serde(default)]
+    pub record: RecordPlan,
     /// What is deployed, or what is there.
     pub fleet: FleetPlan,
     /// The workloads, in the order of the scenario.
@@ -137,6 +145,27 @@ fn longest(workload: &WorkloadPlan, operation: &OperationPlan) -> Duration {
             .saturating_add(step.think.unwrap_or_default())
     });
     steps.fold(operation.timeout, Duration::saturating_add)
+}
+
+/// What is written down of what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordPlan {
+    /// The share of the operations whose Calls are kept as rows. What did not end ok or exceeded a threshold is kept whatever it
+    /// says; counts, exceedances and histograms hold everything.
+    pub calls: Share,
+}
+
+impl Default for RecordPlan {
+    fn default() -> Self {
+        Self { calls: Share::ONE }
+    }
+}
+
+impl RecordPlan {
+    /// Whether rows are left out.
+    pub fn is_sampled(&self) -> bool {
+        self.calls < Share::ONE
+    }
 }
 
 /// The fleet.

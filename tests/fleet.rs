@@ -83,6 +83,7 @@ struct Bench {
 fn bench(plan: &FleetPlan, network: u16) -> Bench {
     let directory = tempfile::tempdir().unwrap();
     let place = Place {
+        processors: Vec::new(),
         scenario_dir: directory.path().to_owned(),
         instances: directory.path().join("instances"),
         binary: binary(),

@@ -40,7 +40,11 @@ const IMPURE: &[&str] = &[
 ];
 
 /// What a pure file may use all the same: file below `src/`, name, reason.
-const IMPURE_ALLOWED: &[(&str, &str, &str)] = &[];
+const IMPURE_ALLOWED: &[(&str, &str, &str)] = &[(
+    "mcp/exchange/facts.rs",
+    "nix",
+    "names of error numbers; nothing is asked of the system",
+)];
 
 /// Files and folders below `src/` that must call themselves pure.
 const MUST_BE_PURE: &[&str] = &[

@@ -31,6 +31,8 @@ pub struct Counts {
     labels: BTreeMap<LabelKey, Tally>,
     /// Arrivals that were shed, by second and operation.
     pub shed: BTreeMap<(i64, String), u64>,
+    /// Arrivals and operations that ended ok, by second.
+    pub seconds: BTreeMap<i64, (u64, u64)>,
     /// The latest second that has a row.
     pub last_second: Option<i64>,
 }
@@ -45,6 +47,7 @@ impl Tally {
         self.info += other.info;
         self.calls += other.calls;
         self.unrecorded += other.unrecorded;
+        self.left_out += other.left_out;
     }
 }
 
@@ -59,8 +62,12 @@ impl Counts {
             info: row.operations_info,
             calls: row.calls_ok + row.calls_fail + row.calls_info,
             unrecorded: row.unrecorded,
+            left_out: row.left_out,
         };
         self.last_second = self.last_second.max(Some(row.second));
+        let second = self.seconds.entry(row.second).or_default();
+        second.0 += row.arrivals;
+        second.1 += row.operations_ok;
         if row.shed > 0 {
             *self
                 .shed
@@ -128,6 +135,7 @@ mod tests {
             arrivals,
             shed,
             unrecorded: 1,
+            left_out: 0,
             operations_ok: arrivals,
             operations_fail: 2,
             operations_info: 3,

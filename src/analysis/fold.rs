@@ -9,6 +9,7 @@ use super::counts::{Counts, UPKEEP};
 use super::errors::ErrorFold;
 use super::faults::FaultFold;
 use super::latency::Latencies;
+use super::little::{LittleFold, Told};
 use super::names::SlotNames;
 use super::objectives::ObjectiveFold;
 use super::processor::ProcessorFold;
@@ -17,13 +18,21 @@ use super::sessions::SessionFold;
 use super::slots::SlotFold;
 use super::steady::SteadyGate;
 use super::timeline::Timeline;
-use super::trust::{self, Circumstances};
-use super::{Analysis, OperationStats, PhaseStats, Tally, windows};
+use super::trust::{self, Circumstances, Evidence};
+use super::{Analysis, LittleStats, OperationStats, PhaseStats, Tally, windows};
 use crate::model::session::SessionRow;
-use crate::model::{Call, Event, Offset};
+use crate::model::{Call, Class, Event, Offset};
 use crate::plan::Plan;
 use crate::record::rows::{CountRow, RunFacts, SampleRow};
-use crate::record::tag::{Interval, Measure};
+use crate::record::tag::{Interval, Measure, Tag};
+
+/// The rows of Calls of a phase.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rows {
+    all: u64,
+    /// Of these, of class `local`.
+    local: u64,
+}
 
 /// A run that is being read.
 #[derive(Clone, Debug)]
@@ -42,7 +51,8 @@ pub struct Fold<'a> {
     processor: ProcessorFold,
     errors: ErrorFold,
     series: SeriesFold,
-    recorded: BTreeMap<String, u64>,
+    little: LittleFold,
+    recorded: BTreeMap<String, Rows>,
     last_done: Offset,
 }
 
@@ -66,6 +76,7 @@ impl<'a> Fold<'a> {
             processor: ProcessorFold::default(),
             errors: ErrorFold::default(),
             series: SeriesFold::default(),
+            little: LittleFold::default(),
             recorded: BTreeMap::new(),
             last_done: Offset(i64::MIN),
         }
@@ -92,6 +103,7 @@ impl<'a> Fold<'a> {
     /// Adds a sample.
     pub fn sample(&mut self, row: SampleRow) {
         self.processor.sample(self.plan, &row);
+        self.little.sample(self.plan, &row);
         let phase = self.plan.phase_at(row.at);
         self.slots
             .sample(row, phase.is_some_and(|phase| phase.measure));
@@ -103,10 +115,13 @@ impl<'a> Fold<'a> {
         self.last_done = self.last_done.max(call.done);
         // Phases are those of the plan and the set-up; a damaged row adds no other.
         let room = self.recorded.len() <= self.plan.phases.len() + 1;
-        if let Some(count) = self.recorded.get_mut(&call.phase) {
-            *count += 1;
-        } else if room {
-            self.recorded.insert(call.phase.clone(), 1);
+        let known = self.recorded.contains_key(&call.phase);
+        if room && !known {
+            self.recorded.insert(call.phase.clone(), Rows::default());
+        }
+        if let Some(rows) = self.recorded.get_mut(&call.phase) {
+            rows.all += 1;
+            rows.local += u64::from(call.class == Class::Local);
         }
         let measured = self
             .plan
@@ -114,7 +129,8 @@ impl<'a> Fold<'a> {
             .iter()
             .any(|phase| phase.measure && phase.name == call.phase);
         if measured {
-            self.slots.observe(call, slot);
+            self.slots
+                .observe(call, slot, self.plan.record.is_sampled());
         }
         self.objectives.observe(call, slot);
         self.faults.observe(self.plan, call, slot);
@@ -125,6 +141,10 @@ impl<'a> Fold<'a> {
     /// The numbers. `damage` is what was wrong with the files that were read; the notes in `doubtful` are those that put the
     /// Calls, counts or histograms in doubt.
     pub fn finish(mut self, damage: Vec<String>, doubtful: &[String]) -> Analysis {
+        if self.plan.record.is_sampled() {
+            self.objectives.complete(self.plan, &self.counts);
+            self.series.complete(&self.counts.seconds);
+        }
         for ((second, operation), count) in &self.counts.shed {
             self.objectives.shed(*second, operation, *count);
             self.faults.shed(*second, *count);
@@ -143,6 +163,7 @@ impl<'a> Fold<'a> {
             seen,
             processor: &self.processor,
             cores: self.run.host.cores,
+            pinning: self.run.host.pinning.as_ref(),
             // The torn end of a cut run is where it was cut; what came before is whole.
             damage: match self.timeline.ending {
                 Some(_) => doubtful,
@@ -152,8 +173,13 @@ impl<'a> Fold<'a> {
         let trust = phases
             .iter()
             .map(|phase| {
-                let recorded = self.recorded.get(&phase.name).copied().unwrap_or(0);
-                trust::grade(plan, phase, recorded, &circumstances)
+                let rows = self.recorded.get(&phase.name).copied().unwrap_or_default();
+                let evidence = Evidence {
+                    recorded: rows.all,
+                    local: rows.local,
+                    little: self.law(phase),
+                };
+                trust::grade(plan, phase, evidence, &circumstances)
             })
             .collect();
         let measured = |phase: &str| {
@@ -196,6 +222,7 @@ impl<'a> Fold<'a> {
             steady: self.timeline.steady,
             troubles: self.timeline.troubles,
             cookies: self.timeline.cookies,
+            record: plan.record,
             phases,
         }
     }
@@ -213,6 +240,23 @@ impl<'a> Fold<'a> {
                 crate::record::layout::COUNTS
             )
         })
+    }
+
+    /// Little's law in a phase.
+    fn law(&self, phase: &PhaseStats) -> Option<LittleStats> {
+        let of = |measure| {
+            self.latencies.merged(|tag| {
+                matches!(tag, Tag::Label { measure: of, phase: name, operation, .. }
+                    if *of == measure && *name == phase.name && operation != UPKEEP)
+            })
+        };
+        let told = Told {
+            window: phase.window,
+            good: &of(Measure::Response),
+            bad: &of(Measure::ResponseBad),
+            lag: &of(Measure::Lag),
+        };
+        self.little.stats(&phase.name, &told)
     }
 
     fn phases(&self) -> Vec<PhaseStats> {

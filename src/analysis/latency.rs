@@ -3,7 +3,7 @@
 //! Pure. Histograms are merged by adding counts, never percentiles by averaging. A sample that did not end ok exceeds every
 //! value, so percentiles rank over both and are `None` where the rank falls on such a one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Quantiles;
 use crate::model::ProtocolVersion;
@@ -36,6 +36,18 @@ impl Distribution {
     /// How many samples there are.
     pub const fn samples(&self) -> u64 {
         self.total
+    }
+
+    /// The sum of all samples, seconds.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sum of times; its digits beyond 2^52 are none"
+    )]
+    pub fn total_seconds(&self) -> f64 {
+        let sum = self.counts.iter().fold(0.0, |sum, (value, count)| {
+            (*value as f64).mul_add(*count as f64, sum)
+        });
+        sum / 1e9
     }
 
     /// The percentiles of these samples and of `bad` more that exceed every value.
@@ -178,6 +190,15 @@ impl Latencies {
             Tag::Label { .. } => false,
         })
         .quantiles(0)
+    }
+
+    /// The slots that answered anything ok.
+    pub fn slots(&self) -> BTreeSet<&str> {
+        let slots = self.labels.keys().filter_map(|tag| match tag {
+            Tag::SlotService { slot, .. } => Some(slot.as_str()),
+            Tag::Label { .. } => None,
+        });
+        slots.collect()
     }
 
     /// The percentiles of each second that has any, in order.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::counts::Counts;
 use super::names::{SlotNames, SlotNumber};
 use super::timeline::Timeline;
 use super::{ObjectiveStats, SlotShare, counts, windows};
@@ -91,7 +92,7 @@ impl Counter {
             .into_iter()
             .map(|(slot, (samples, bad))| SlotShare {
                 slot: names.name(slot),
-                samples,
+                samples: (!plan.record.is_sampled()).then_some(samples),
                 bad,
             })
             .collect();
@@ -159,6 +160,19 @@ impl ObjectiveFold {
     pub fn shed(&mut self, second: i64, operation: &str, count: u64) {
         for counter in &mut self.counters {
             counter.shed(second, operation, count);
+        }
+    }
+
+    /// Takes the number of samples from the counts: rows of good ones were left out. Each window is a phase, or all measured ones,
+    /// and what counts is operations: the plan's compiler refuses to sample otherwise.
+    pub fn complete(&mut self, plan: &Plan, counts: &Counts) {
+        for counter in &mut self.counters {
+            let holds = |phase: &str| {
+                let phase = plan.phases.iter().find(|known| known.name == phase);
+                phase.is_some_and(|phase| counter.spans.contains(&phase.window))
+            };
+            let tally = counts.sum(|key| holds(&key.phase) && counter.wants(&key.operation));
+            counter.samples = tally.ok + tally.fail + tally.info;
         }
     }
 

@@ -11,11 +11,16 @@ use crate::model::metric::CPU_SECONDS;
 use crate::plan::Plan;
 use crate::record::rows::SampleRow;
 
+/// The slot of mcpload itself among the samples.
+const CONDUCTOR: &str = "mcpload";
+
 /// Cores that were used in a phase, on average.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CoresUsed {
     /// By everything that belongs to the run: mcpload, its workers, the instances that it deployed.
     pub run: f64,
+    /// By mcpload itself and its workers, without the instances.
+    pub generator: f64,
     /// By the busiest load worker; its load is made by one thread.
     pub busiest_worker: f64,
 }
@@ -56,8 +61,12 @@ impl ProcessorFold {
         for (slot, (seconds, span)) in self.phases.get(phase).into_iter().flatten() {
             let cores = if *span > 0.0 { seconds / span } else { 0.0 };
             used.run += cores;
-            if slot.starts_with("worker-") {
+            let is_worker = slot.starts_with("worker-");
+            if is_worker {
                 used.busiest_worker = used.busiest_worker.max(cores);
+            }
+            if is_worker || slot == CONDUCTOR {
+                used.generator += cores;
             }
         }
         used
@@ -90,10 +99,12 @@ mod tests {
         for (second, value) in [(0, 1.0), (1, 1.5), (2, 2.0), (3, 0.2), (4, 0.7)] {
             fold.sample(&plan, &row(start + second, "server-1", value));
             fold.sample(&plan, &row(start + second, "worker-0", value / 2.0));
+            fold.sample(&plan, &row(start + second, "mcpload", value / 5.0));
         }
         let used = fold.used(&phase.name);
         assert!((used.busiest_worker - 0.25).abs() < 1e-9, "{used:?}");
-        assert!((used.run - 0.75).abs() < 1e-9, "{used:?}");
+        assert!((used.run - 0.85).abs() < 1e-9, "{used:?}");
+        assert!((used.generator - 0.35).abs() < 1e-9, "{used:?}");
         assert_eq!(fold.used("no such phase"), CoresUsed::default());
     }
 }

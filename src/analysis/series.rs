@@ -44,6 +44,18 @@ impl SeriesFold {
         tally.shed += count;
     }
 
+    /// Takes what was due and what ended ok from the counts of each second (released, ended ok): rows of good ones were left out.
+    pub fn complete(&mut self, counted: &BTreeMap<i64, (u64, u64)>) {
+        for tally in self.seconds.values_mut() {
+            (tally.due, tally.ok) = (tally.shed, 0);
+        }
+        for (second, (released, ok)) in counted {
+            let tally = self.seconds.entry(*second).or_default();
+            tally.due += released;
+            tally.ok += ok;
+        }
+    }
+
     /// The rows, from the first second with anything in it to the last, without gaps.
     pub fn finish(
         self,

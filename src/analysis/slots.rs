@@ -8,7 +8,7 @@ use super::SlotStats;
 use super::latency::Latencies;
 use super::names::{SlotNames, SlotNumber};
 use super::timeline::Timeline;
-use crate::model::{Call, Outcome, metric};
+use crate::model::{Call, Class, Outcome, SlotId, metric};
 use crate::plan::Plan;
 use crate::record::rows::SampleRow;
 
@@ -25,9 +25,10 @@ pub struct SlotFold {
 }
 
 impl SlotFold {
-    /// Counts a Call that was due in a measured phase.
-    pub fn observe(&mut self, call: &Call, slot: SlotNumber) {
-        if slot != SlotNumber::UNKNOWN {
+    /// Counts a Call that was due in a measured phase; where rows are left out (`sampled`), only one that did not end ok: the
+    /// others are in the histograms.
+    pub fn observe(&mut self, call: &Call, slot: SlotNumber, sampled: bool) {
+        if slot != SlotNumber::UNKNOWN && !(sampled && call.class == Class::None) {
             let served = self.served.entry(slot).or_default();
             served.0 += 1;
             served.1 += u64::from(call.outcome != Outcome::Ok);
@@ -82,6 +83,14 @@ impl SlotFold {
             let entry = slots.entry(names.name(slot)).or_default();
             entry.1 = calls;
             entry.2 = bad;
+        }
+        if plan.record.is_sampled() {
+            for slot in latencies.slots() {
+                slots.entry(SlotId(slot.to_owned())).or_default();
+            }
+            for (slot, entry) in &mut slots {
+                entry.1 += latencies.slot(slot.as_str(), measured).samples;
+            }
         }
         slots
             .into_iter()

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::processor::ProcessorFold;
 use super::timeline::Timeline;
-use super::{PhaseStats, Trust, TrustStats};
+use super::{LittleStats, PhaseStats, Trust, TrustStats};
 use crate::model::event::Ending;
 use crate::model::time::humane;
 use crate::model::{Offset, Window};
-use crate::plan::Plan;
+use crate::plan::pinning::processors;
+use crate::plan::{Pinning, Plan};
 
 /// Lag p99 above which latencies contain some of our own lateness.
 const LAG_DEGRADED: Duration = Duration::from_millis(10);
@@ -38,6 +39,8 @@ pub struct Circumstances<'a> {
     pub processor: &'a ProcessorFold,
     /// Cores of the host.
     pub cores: u32,
+    /// Which of them generator and fleet had for themselves.
+    pub pinning: Option<&'a Pinning>,
     /// What was wrong with the files of Calls, counts and histograms.
     pub damage: &'a [String],
 }
@@ -47,11 +50,27 @@ const fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// Grades a phase. `recorded` is how many rows of Calls it has.
+/// What is known of the phase beside its own numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence {
+    /// How many rows of Calls it has.
+    pub recorded: u64,
+    /// Calls that the generator had no file, port or memory for.
+    pub local: u64,
+    /// Little's law, if it can be told.
+    pub little: Option<LittleStats>,
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
+/// Grades a phase.
 pub fn grade(
     plan: &Plan,
     phase: &PhaseStats,
-    recorded: u64,
+    evidence: Evidence,
     circumstances: &Circumstances<'_>,
 ) -> TrustStats {
     let mut reasons: Vec<(Trust, String)> = Vec::new();
@@ -69,6 +88,14 @@ pub fn grade(
     }
     own_lateness(phase, complete, &mut reasons);
     saturation(&phase.name, circumstances, &mut reasons);
+    if evidence.local > 0 {
+        // One is enough: the fleet is never to be blamed for it.
+        let calls = plural(evidence.local, "Call");
+        let words = format!(
+            "{calls} had no connection because the generator had no file, port or memory left for it"
+        );
+        reasons.push((Trust::Invalid, words));
+    }
     for (at, worker, reason) in &circumstances.timeline.lost_workers {
         let span = Window::new(*at - SILENCE, Offset(i64::MAX));
         if span.intersect(&phase.window).is_some() {
@@ -81,10 +108,22 @@ pub fn grade(
         let words = format!("{unrecorded} Calls were not recorded");
         reasons.push((Trust::Invalid, words));
     }
-    let counted = phase.tally.calls.saturating_sub(unrecorded);
+    let missing = unrecorded.saturating_add(phase.tally.left_out);
+    let counted = phase.tally.calls.saturating_sub(missing);
+    let recorded = evidence.recorded;
     if complete && recorded < counted {
-        let words = format!("{counted} Calls were counted and only {recorded} recorded");
+        let words = format!("{counted} Calls should have been recorded and only {recorded} were");
         reasons.push((Trust::Invalid, words));
+    }
+    // What a lost worker had under way, and what a cut run left so, is in neither sum alike.
+    let is_whole = complete && circumstances.timeline.lost_workers.is_empty();
+    let little = evidence.little.filter(|_| is_whole);
+    if let Some(law) = little.filter(|law| !law.agrees()) {
+        let words = format!(
+            "on average {:.1} operations were under way, but {:.1}/s x {:.4} s = {:.1}: the generator lost or invented some",
+            law.under_way, law.rate, law.time_s, law.expected
+        );
+        reasons.push((Trust::Degraded, words));
     }
     for note in circumstances.damage {
         reasons.push((Trust::Invalid, note.clone()));
@@ -98,10 +137,12 @@ pub fn grade(
             .max()
             .unwrap_or(Trust::Valid),
         reasons: reasons.into_iter().map(|(_, words)| words).collect(),
+        little,
     }
 }
 
-/// Whether the machine had room: for the generator's one thread per worker, and for generator and fleet together.
+/// Whether the machine had room: for the generator's one thread per worker, and for the generator on its own processors; where
+/// it shared them with the fleet, for both together. What a fleet does with processors of its own is its own affair.
 fn saturation(phase: &str, circumstances: &Circumstances<'_>, reasons: &mut Vec<(Trust, String)>) {
     let used = circumstances.processor.used(phase);
     let grade = |share: f64| {
@@ -117,6 +158,18 @@ fn saturation(phase: &str, circumstances: &Circumstances<'_>, reasons: &mut Vec<
             used.busiest_worker
         );
         reasons.push((trust, words));
+    }
+    if let Some(pinning) = circumstances.pinning {
+        let own = u32::try_from(pinning.generator.len()).unwrap_or(u32::MAX);
+        if let Some(trust) = grade(used.generator / f64::from(own.max(1))) {
+            let words = format!(
+                "mcpload and its workers used {:.2} of the {own} that they had, {}",
+                used.generator,
+                processors(&pinning.generator)
+            );
+            reasons.push((trust, words));
+        }
+        return;
     }
     let cores = f64::from(circumstances.cores.max(1));
     if let Some(trust) = grade(used.run / cores) {

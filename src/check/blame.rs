@@ -35,9 +35,10 @@ fn concentrated(stats: &ObjectiveStats) -> Option<(&SlotId, f64)> {
         .filter(|share| !share.slot.as_str().is_empty())
         .max_by_key(|share| share.bad)?;
     let part = ratio(worst.bad, stats.bad);
-    let others = stats.samples.saturating_sub(worst.samples);
+    let served = worst.samples?;
+    let others = stats.samples.saturating_sub(served);
     let other_bad = stats.bad.saturating_sub(worst.bad);
-    let chance = fisher(worst.bad, worst.samples, other_bad, others);
+    let chance = fisher(worst.bad, served, other_bad, others);
     (part >= CONCENTRATED && chance < SIGNIFICANT).then_some((&worst.slot, part))
 }
 
@@ -99,7 +100,10 @@ pub(super) fn slots(stats: &ObjectiveStats) -> Option<String> {
                 "" => "unknown",
                 name => name,
             };
-            format!("{name} {} of {}", count(share.bad), count(share.samples))
+            match share.samples {
+                Some(samples) => format!("{name} {} of {}", count(share.bad), count(samples)),
+                None => format!("{name} {}", count(share.bad)),
+            }
         })
         .collect();
     (!parts.is_empty()).then(|| format!("bad by slot: {}", parts.join(", ")))

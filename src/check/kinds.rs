@@ -8,6 +8,7 @@ use crate::registry::Kind;
 mod generator_lag;
 mod recovery_time;
 mod sessions_lost;
+mod wrong_answers;
 
 pub use recovery_time::recovery_hold;
 
@@ -15,5 +16,6 @@ pub use recovery_time::recovery_hold;
 pub const CHECKS: &[Kind<dyn Check>] = &[
     recovery_time::KIND,
     sessions_lost::KIND,
+    wrong_answers::KIND,
     generator_lag::KIND,
 ];

@@ -7,6 +7,7 @@ use rand::Rng;
 
 use super::exit::Exit;
 use super::{ChangeArgs, out, words};
+use crate::fleet::affinity;
 use crate::plan::Plan;
 use crate::plan::compile::{self, Host};
 use crate::scenario::{self, Inputs, Overrides, inputs};
@@ -59,6 +60,7 @@ pub(super) fn text_from(
     let catalog = words::catalog();
     let host = Host {
         cores: cores(),
+        processors: affinity::allowed(),
         open_files: open_files(),
         // Kept within what TOML and JSON readers take for an exact number.
         seed: rand::rng().next_u64() >> 12,

@@ -306,6 +306,7 @@ fn host_facts() -> HostFacts {
         cores: prepare::cores(),
         memory_bytes: kibibytes * 1024,
         open_files: prepare::open_files(),
+        pinning: None,
     }
 }
 

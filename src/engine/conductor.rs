@@ -21,12 +21,13 @@ use crate::fault::journal::Journal;
 use crate::fault::kinds::FAULTS;
 use crate::fault::{Fault, FleetHands};
 use crate::fleet::address::Network;
+use crate::fleet::affinity;
 use crate::fleet::process::{Place, ProcessFleet};
 use crate::fleet::slot::Fact;
 use crate::load::frames::{FromWorker, ToWorker};
 use crate::model::event::Ending;
 use crate::model::{EventKind, Offset};
-use crate::plan::Plan;
+use crate::plan::{Pinning, Plan};
 use crate::record::layout;
 use crate::record::writer::Recorder;
 use crate::registry::{Family, build};
@@ -52,12 +53,18 @@ pub async fn execute(
     job: Job,
     notify: &mut (dyn FnMut(Notice) + Send),
 ) -> Result<Ended, ExecuteError> {
-    let recorder = Recorder::start(&job.directory, &job.facts, &job.plan, &job.scenario)
+    let (pinning, trouble) = pin(&job.plan);
+    let mut facts_at_start = job.facts.clone();
+    facts_at_start.host.pinning.clone_from(&pinning);
+    let recorder = Recorder::start(&job.directory, &facts_at_start, &job.plan, &job.scenario)
         .map_err(|source| record_error(&job, source))?;
+    if let Some(trouble) = trouble {
+        notify(Notice::Line(trouble));
+    }
     let signals = Signals::listen().map_err(ExecuteError::SetUp)?;
     let (facts, told) = mpsc::channel(1024);
     let network = Network::picked_by(job.network);
-    let fleet = deploy(&job, network, &facts)?;
+    let fleet = deploy(&job, network, pinning.as_ref(), &facts)?;
     let mut conductor = Conductor {
         recorder,
         notify,
@@ -82,12 +89,38 @@ pub async fn execute(
     if let Some(fleet) = fleet {
         conductor.take_down(&fleet).await;
     }
+    unpin(pinning);
     conductor.finish()
+}
+
+/// Keeps this process, and the workers that it will start, off the processors of the fleet; what of it is so, and why not.
+fn pin(plan: &Plan) -> (Option<Pinning>, Option<String>) {
+    let Some(pinning) = &plan.pinning else {
+        return (None, None);
+    };
+    match affinity::confine_process(&pinning.generator) {
+        Ok(()) => (Some(pinning.clone()), None),
+        Err(error) => {
+            // It may have been done by half.
+            unpin(Some(pinning.clone()));
+            let line = format!("load and fleet share all processors: {error}");
+            (None, Some(line))
+        }
+    }
+}
+
+/// Lets this process use all processors again, as before the run.
+fn unpin(pinning: Option<Pinning>) {
+    if let Some(pinning) = pinning {
+        // Whether it works or not, what is left to do is only slower.
+        let _ = affinity::confine_process(&[pinning.generator, pinning.fleet].concat());
+    }
 }
 
 fn deploy(
     job: &Job,
     network: Network,
+    pinning: Option<&Pinning>,
     facts: &mpsc::Sender<Fact>,
 ) -> Result<Option<Arc<ProcessFleet>>, ExecuteError> {
     if job.plan.fleet.driver.kind != "process" {
@@ -97,6 +130,9 @@ fn deploy(
         scenario_dir: job.scenario_dir.clone(),
         instances: job.directory.path().join(layout::INSTANCES),
         binary: job.binary.clone(),
+        processors: pinning
+            .map(|pinning| pinning.fleet.clone())
+            .unwrap_or_default(),
     };
     let fleet = ProcessFleet::prepare(&job.plan.fleet, network, &place, facts)
         .map_err(ExecuteError::Fleet)?;
@@ -355,7 +391,7 @@ impl Conductor<'_> {
                 if let Some(glance) = self.live.second(worker, &second, self.open_workers) {
                     self.figures(glance);
                 }
-                Ok(())
+                self.recorder.samples(&self.under_way(worker, &second))
             }
             Ok(FromWorker::End(totals)) => {
                 self.heard_at.remove(&worker);

@@ -80,6 +80,7 @@ pub(super) fn prepare(
         stdout,
         stderr,
         limits: slot.limits,
+        processors: Vec::new(),
     })
 }
 

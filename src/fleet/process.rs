@@ -46,6 +46,8 @@ pub struct Place {
     pub instances: PathBuf,
     /// This program, which is also the shim and the reference fleet.
     pub binary: PathBuf,
+    /// The processors that the fleet may use; empty: those of mcpload itself.
+    pub processors: Vec<u32>,
 }
 
 /// A slot as its users see it.
@@ -119,6 +121,7 @@ impl ProcessFleet {
                 links: Arc::clone(&links),
                 scenario_dir: place.scenario_dir.clone(),
                 binary: place.binary.clone(),
+                processors: place.processors.clone(),
                 http: http.clone(),
                 state,
                 facts: facts.clone(),

@@ -41,6 +41,8 @@ pub struct Start {
     pub stderr: PathBuf,
     /// Limits of open files and memory.
     pub limits: Limits,
+    /// The processors that it may use; empty: those of the shim.
+    pub processors: Vec<u32>,
 }
 
 /// The status of an instance that was not seen to end: SIGKILL did not reach it in time.

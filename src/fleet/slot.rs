@@ -64,6 +64,7 @@ pub(super) struct Post {
     pub(super) links: Arc<BTreeMap<SlotId, String>>,
     pub(super) scenario_dir: PathBuf,
     pub(super) binary: PathBuf,
+    pub(super) processors: Vec<u32>,
     pub(super) http: reqwest::Client,
     pub(super) state: watch::Sender<State>,
     pub(super) facts: mpsc::Sender<Fact>,
@@ -157,7 +158,8 @@ impl Post {
             incarnation,
             links: &self.links,
         };
-        let start = instance::prepare(&self.plan, &names, &self.scenario_dir, &self.binary)?;
+        let mut start = instance::prepare(&self.plan, &names, &self.scenario_dir, &self.binary)?;
+        start.processors.clone_from(&self.processors);
         let instance = Instance::start(&self.binary, start).await?;
         self.set(incarnation, Standing::Starting, Some(instance.shim()));
         let address = self.address.to_string();

@@ -37,6 +37,8 @@ pub(crate) struct Built {
     pub(crate) plan: Plan,
     pub(crate) events: Vec<Event>,
     pub(crate) calls: Vec<Call>,
+    /// Those that have rows, if not all have; the others are counted as left out.
+    pub(crate) rows: Option<Vec<Call>>,
     pub(crate) sessions: Vec<SessionRow>,
     /// The generator's lag of every arrival.
     pub(crate) lag: Duration,
@@ -258,6 +260,7 @@ impl Built {
             plan,
             events,
             calls: (0..4200).map(|k| Self::operation(k, kill)).collect(),
+            rows: None,
             sessions: Vec::new(),
             lag: Duration::from_micros(50),
             shed: BTreeMap::new(),
@@ -323,7 +326,10 @@ impl Built {
             .map(|event| serde_json::to_string(event).unwrap() + "\n")
             .collect();
         put(layout::EVENTS, events.concat().into_bytes());
-        put(layout::CALLS, compressed(&self.calls));
+        put(
+            layout::CALLS,
+            compressed(self.rows.as_ref().unwrap_or(&self.calls)),
+        );
         put(layout::SESSIONS, compressed(&self.sessions));
         put(layout::COUNTS, self.counts());
         put(layout::HISTOGRAMS, self.histograms());
@@ -347,6 +353,7 @@ impl Built {
             arrivals: 0,
             shed: 0,
             unrecorded: 0,
+            left_out: 0,
             operations_ok: 0,
             operations_fail: 0,
             operations_info: 0,
@@ -363,6 +370,10 @@ impl Built {
             let ended = rows.entry(key(call.done)).or_insert_with(|| new(call.done));
             ended.end_call(call.outcome);
             ended.end_operation(call.ends.unwrap());
+            let rows = self.rows.as_ref();
+            let has_row =
+                rows.is_none_or(|rows| rows.iter().any(|row| row.arrival == call.arrival));
+            ended.left_out += u64::from(!has_row);
             if call.ends != Some(Outcome::Ok) || call.done.since(due) > Duration::from_millis(250) {
                 *over.entry(key(call.done)).or_default() += 1;
             }

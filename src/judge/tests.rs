@@ -442,3 +442,93 @@ fn the_order_of_calls_does_not_matter() {
     run.calls.rotate_left(1234);
     assert_eq!(judged(&run), once);
 }
+
+/// A run without faults, in which every 50th operation of server-1 is bad and every 70th late.
+fn without_faults() -> Built {
+    let mut run = Built::new(HEALTHY);
+    run.plan.faults.clear();
+    run.plan
+        .checks
+        .retain(|check| check.spec.kind == "generator-lag");
+    run.plan.objectives[0].windows.truncate(1);
+    run.plan.objectives[1].windows = vec![crate::plan::WindowRef::Measured];
+    run.events
+        .retain(|event| !format!("{:?}", event.kind).contains("Fault"));
+    run.calls = (0_u64..)
+        .zip(run.calls)
+        .map(|(k, old)| {
+            let took = if k % 70 == 3 { 300 } else { 2 };
+            let class = if k % 50 == 0 {
+                Class::Timeout
+            } else {
+                Class::None
+            };
+            let instance = format!("server-{}#1", k % 3 + 1);
+            call(k, old.due, Duration::from_millis(took), class, &instance)
+        })
+        .collect();
+    run
+}
+
+#[test]
+fn a_run_with_a_part_of_its_rows_is_judged_by_the_same_numbers() {
+    let mut run = without_faults();
+    let whole = judged(&run).analysis;
+    run.plan.record.calls = "10%".parse().unwrap();
+    let late = Duration::from_millis(250);
+    let crosses = |call: &crate::model::Call| {
+        let phase = run.plan.phase_at(call.done);
+        phase.is_none_or(|phase| phase.name != call.phase)
+    };
+    let (kept, left_out): (Vec<_>, Vec<_>) = run.calls.iter().cloned().partition(|call| {
+        call.arrival.unwrap().is_multiple_of(10)
+            || call.class != Class::None
+            || call.done.since(call.operation_due) > late
+            || crosses(call)
+    });
+    assert!(left_out.len() > 3_000);
+    run.rows = Some(kept);
+    let part = judged(&run).analysis;
+    assert_eq!(part.whole.left_out, left_out.len() as u64);
+    for (whole, part) in whole.objectives.iter().zip(&part.objectives) {
+        let numbers = |stats: &crate::analysis::ObjectiveStats| {
+            (
+                stats.samples,
+                stats.bad,
+                stats.bad_by_load,
+                stats.by_class.clone(),
+            )
+        };
+        assert!(whole.bad > 0);
+        assert_eq!(numbers(whole), numbers(part), "{}", whole.objective.name);
+        assert!(part.by_slot.iter().all(|share| share.samples.is_none()));
+    }
+    assert_eq!(whole.slots, part.slots);
+    assert_eq!(whole.errors, part.errors);
+    assert_eq!(whole.phases.len(), part.phases.len());
+    for (whole, part) in whole.trust.iter().zip(&part.trust) {
+        assert_eq!((whole.trust, &whole.reasons), (part.trust, &part.reasons));
+    }
+    let sums = |analysis: &Analysis| {
+        analysis.series.iter().fold((0, 0, 0), |sum, second| {
+            (sum.0 + second.due, sum.1 + second.ok, sum.2 + second.info)
+        })
+    };
+    assert_eq!(sums(&whole), sums(&part));
+}
+
+#[test]
+fn what_the_generator_had_no_socket_for_is_never_the_fleets_fault() {
+    let mut run = without_faults();
+    for place in 2_000..2_400 {
+        run.calls[place].class = Class::Local;
+        run.calls[place].outcome = crate::model::Outcome::Fail;
+        run.calls[place].ends = Some(crate::model::Outcome::Fail);
+    }
+    let report = judged(&run);
+    assert_eq!(report.analysis.trust[2].trust, Trust::Invalid);
+    let reasons = report.analysis.trust[2].reasons.join("; ");
+    assert!(reasons.contains("400 Calls had no connection"), "{reasons}");
+    assert_eq!(finding(&report, "right").answer, Answer::Inconclusive);
+    assert_eq!(report.verdict.exit, 7);
+}

@@ -139,6 +139,11 @@ pub fn cancels(seed: Seed, workload: u32, k: u64, share: Share) -> bool {
     share > Share::ZERO && is_drawn(&mut seed.stream(Purpose::Cancel, workload, k), share)
 }
 
+/// Whether the Calls of arrival `k` are kept as rows, of which this share is.
+pub fn is_kept(seed: Seed, workload: u32, k: u64, share: Share) -> bool {
+    share > Share::ZERO && is_drawn(&mut seed.stream(Purpose::Row, workload, k), share)
+}
+
 /// The pause before attempt `attempt` of arrival `k` is sent again for the `retried`-th time (from 0): it doubles each time up to the
 /// longest, and is drawn evenly from its half to its whole, so that clients that failed together do not come back together.
 pub fn backoff(

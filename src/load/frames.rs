@@ -91,7 +91,7 @@ pub struct Ready {
 }
 
 /// What happened on a worker in a second, for the live line and the gates. The stored numbers are in the data frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Second {
     /// The second, from `t0`.
     pub second: i64,
@@ -109,6 +109,18 @@ pub struct Second {
     pub max_lag_ns: u64,
     /// Operations under way or waiting for their client at the end of the second.
     pub in_flight: u64,
+    /// How long operations were under way in it, by the phase in which they were due; phases without any are left out.
+    #[serde(default)]
+    pub under_way: Vec<Level>,
+}
+
+/// How long the operations of a phase were under way in a second, from their release to their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// The place of the phase in the plan.
+    pub phase: u32,
+    /// Operations times nanoseconds; below zero where an end came to be known late.
+    pub area_ns: i64,
 }
 
 /// The totals of a worker.

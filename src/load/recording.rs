@@ -21,9 +21,13 @@ use crate::plan::Counted;
 use crate::record::tag::Measure;
 
 pub(crate) mod encode;
+mod sampling;
 pub(crate) mod second;
+mod under_way;
 
+use sampling::{Sampling, Sorted};
 use second::{Key, Label, Second};
+use under_way::UnderWay;
 
 /// Rows that one second can hold; more are counted as unrecorded.
 const MAX_ROWS: usize = 400_000;
@@ -193,7 +197,9 @@ pub(crate) struct Recorder {
     instances: HashMap<Box<str>, Instance>,
     slots: HashMap<Box<str>, Arc<str>>,
     totals: Totals,
-    in_flight: u64,
+    under_way: UnderWay,
+    /// Where not all rows are kept.
+    sampling: Option<Sampling>,
 }
 
 impl Recorder {
@@ -205,6 +211,12 @@ impl Recorder {
     ) -> Self {
         Self {
             current: Second::new(-1),
+            under_way: UnderWay::new(table.plan.phases.len()),
+            sampling: table
+                .plan
+                .record
+                .is_sampled()
+                .then(|| Sampling::new(table.plan.seed, table.plan.record.calls)),
             table,
             clock: None,
             early: Vec::new(),
@@ -215,7 +227,6 @@ impl Recorder {
             instances: HashMap::new(),
             slots: HashMap::new(),
             totals: Totals::default(),
-            in_flight: 0,
         }
     }
 
@@ -228,6 +239,7 @@ impl Recorder {
             Early::Move(change) => change.at,
         });
         self.current = Second::new(first.min().map_or(-1, |raw| second_of(clock, raw)).min(-1));
+        self.under_way.ends_at(clock.t0());
         for early in early {
             match early {
                 Early::Attempt(attempt) => self.attempt(attempt),
@@ -239,7 +251,7 @@ impl Recorder {
     /// Counts an arrival that was released to its client.
     pub(crate) fn released(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);
-        self.in_flight += 1;
+        self.under_way.enter(arrival.label.phase, arrival.taken);
         let lag = arrival.taken.saturating_sub(arrival.due);
         self.current.live.arrivals += 1;
         self.current.live.max_lag_ns = self.current.live.max_lag_ns.max(magnitude(lag));
@@ -250,7 +262,7 @@ impl Recorder {
     /// Counts the act of a user of a closed model: it has no schedule that it could be late for.
     pub(crate) fn acted(&mut self, arrival: Arrived) {
         self.roll(arrival.taken);
-        self.in_flight += 1;
+        self.under_way.enter(arrival.label.phase, arrival.taken);
         self.current.live.arrivals += 1;
         self.current.counters(arrival.label).arrivals += 1;
     }
@@ -280,9 +292,24 @@ impl Recorder {
         if attempt.operation.is_none() {
             attempt.phase = self.table.phase_at(clock.offset(attempt.operation_due));
         }
-        self.count(&attempt);
+        let is_over = self.count(&attempt);
         self.measures(&attempt);
         self.totals.calls += 1;
+        let Some(sampling) = &mut self.sampling else {
+            return self.row(attempt);
+        };
+        let is_later = self.table.phase_at(clock.offset(attempt.done)) != attempt.phase;
+        let Sorted { kept, left_out } = sampling.take(attempt, is_over || is_later);
+        for row in left_out {
+            self.current.counters(row.label()).left_out += 1;
+        }
+        for row in kept {
+            self.row(row);
+        }
+    }
+
+    /// Writes a row, if there is room.
+    fn row(&mut self, attempt: Attempt) {
         if self.current.rows.len() < MAX_ROWS {
             self.current.rows.push(attempt);
         } else {
@@ -368,6 +395,10 @@ impl Recorder {
 
     /// Closes the current second, whatever is left of it. Call it when nothing more comes.
     pub(crate) fn finish(&mut self) {
+        let rest = self.sampling.as_mut().map(Sampling::rest);
+        for row in rest.into_iter().flatten() {
+            self.row(row);
+        }
         let next = self.current.live.second + 1;
         self.hand_over(next);
     }
@@ -387,11 +418,14 @@ impl Recorder {
 
     /// Operations that were released and have not ended.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight
+        self.under_way.all()
     }
 
     fn hand_over(&mut self, next: i64) {
-        self.current.live.in_flight = self.in_flight;
+        self.current.live.in_flight = self.under_way.all();
+        if self.current.live.second >= -1 {
+            self.current.live.under_way = self.under_way.close();
+        }
         let full = std::mem::replace(&mut self.current, Second::new(next));
         if full.is_empty() && full.live.second < 0 {
             return;
@@ -414,7 +448,8 @@ impl Recorder {
         }
     }
 
-    fn count(&mut self, attempt: &Attempt) {
+    /// Counts a Call; whether it exceeded a threshold.
+    fn count(&mut self, attempt: &Attempt) -> bool {
         let outcome = attempt.outcome();
         let ended = attempt.ends.filter(|_| attempt.arrival.is_some());
         let counters = self.current.counters(attempt.label());
@@ -422,11 +457,9 @@ impl Recorder {
         if let Some(ended) = ended {
             counters.operations.add(ended);
         }
-        if attempt.arrival.is_some() {
-            over(&self.table, attempt, &mut counters.over);
-        }
+        let is_over = attempt.arrival.is_some() && over(&self.table, attempt, &mut counters.over);
         if let Some(ended) = ended {
-            self.in_flight = self.in_flight.saturating_sub(1);
+            self.under_way.leave(attempt.phase, attempt.done);
             self.totals.operations += 1;
             if ended == Outcome::Ok {
                 self.current.live.ok += 1;
@@ -434,6 +467,7 @@ impl Recorder {
                 self.current.live.bad += 1;
             }
         }
+        is_over
     }
 
     fn measures(&mut self, attempt: &Attempt) {
@@ -495,8 +529,9 @@ impl Recorder {
     }
 }
 
-/// Adds to the `over_*` counters of the objectives that this Call, or the end of its operation, exceeds.
-fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) {
+/// Adds to the `over_*` counters of the objectives that this Call, or the end of its operation, exceeds; whether there are any.
+fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) -> bool {
+    let mut any = false;
     over.resize(table.thresholds.len(), 0);
     for (threshold, count) in table.thresholds.iter().zip(over) {
         let (outcome, since) = match (threshold.of, attempt.ends) {
@@ -507,8 +542,10 @@ fn over(table: &Table, attempt: &Attempt, over: &mut Vec<u64>) {
         let bad = outcome != Outcome::Ok || attempt.done - since > threshold.under_ns;
         if bad && counts(table, threshold, attempt) {
             *count += 1;
+            any = true;
         }
     }
+    any
 }
 
 fn counts(table: &Table, threshold: &super::table::Threshold, attempt: &Attempt) -> bool {

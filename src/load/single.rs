@@ -27,7 +27,9 @@ use crate::mcp::message;
 use crate::mcp::tls::TlsError;
 use crate::model::protocol::Era;
 use crate::model::{ProtocolVersion, Seed, Share};
-use crate::plan::{EndpointPlan, FleetPlan, Method, Plan, SteadyPlan, TlsPlan, WorkloadPlan};
+use crate::plan::{
+    EndpointPlan, FleetPlan, Method, Plan, RecordPlan, SteadyPlan, TlsPlan, WorkloadPlan,
+};
 use crate::registry::Spec;
 
 /// What one client is to do, and where.
@@ -145,6 +147,8 @@ fn plan(errand: Errand) -> Plan {
         name: "call".to_owned(),
         seed: Seed(rand::random()),
         workers: 1,
+        pinning: None,
+        record: RecordPlan::default(),
         fleet: FleetPlan {
             driver: Spec {
                 kind: "external".to_owned(),

@@ -241,9 +241,10 @@ impl Exchange {
     }
 
     /// Takes why the connection failed; the item that says that it did comes next. The first reason stands.
-    pub fn failed(&mut self, error: &dyn std::error::Error) {
+    pub fn failed(&mut self, error: &(dyn std::error::Error + 'static)) {
         if self.verdict.is_none() && self.facts.failure.is_none() {
             self.facts.failure = Some(facts::failure(error));
+            self.facts.is_local_failure = facts::is_local(error);
         }
     }
 
@@ -277,6 +278,9 @@ impl Exchange {
             Item::Message { at, bytes } => self.streamed(at, bytes),
             Item::Unreadable { at } => self.settle(at, Class::Malformed, None),
             Item::Gone { at } => self.settle(at, Class::SessionLost, None),
+            Item::Refused { at } if self.facts.is_local_failure => {
+                self.settle(at, Class::Local, None);
+            }
             Item::Refused { at } => self.settle(at, Class::Connect, None),
             Item::Broken { at } => self.broken(at),
             // What could not be connected in time was never sent.

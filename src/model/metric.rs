@@ -37,6 +37,18 @@ pub const PROCESSES: Metric = Metric {
     unit: "1",
     summary: "processes of the instance",
 };
+/// Operations under way on a worker; the label `phase` says when they were due.
+pub const UNDER_WAY: Metric = Metric {
+    name: "operations_under_way",
+    unit: "1",
+    summary: "operations between release and end, mean over the second before, of a worker and a phase",
+};
 
 /// Every metric of `samples.csv`.
-pub const SAMPLES: &[Metric] = &[CPU_SECONDS, RESIDENT_BYTES, OPEN_FILES, PROCESSES];
+pub const SAMPLES: &[Metric] = &[
+    CPU_SECONDS,
+    RESIDENT_BYTES,
+    OPEN_FILES,
+    PROCESSES,
+    UNDER_WAY,
+];

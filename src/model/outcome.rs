@@ -45,6 +45,8 @@ pub enum Class {
     None,
     /// No connection: refused, unreachable, TLS failure, or not made in time.
     Connect,
+    /// No connection, because the generator itself had no file, port or memory left for one: no fault of the fleet.
+    Local,
     /// The connection broke before the head of the answer was complete.
     Transport,
     /// The connection or the stream ended in the middle of an answer, or without one.
@@ -71,9 +73,10 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order of reports.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::None,
         Self::Connect,
+        Self::Local,
         Self::Transport,
         Self::Truncated,
         Self::Timeout,
@@ -92,6 +95,7 @@ impl Class {
         match self {
             Self::None => "none",
             Self::Connect => "connect",
+            Self::Local => "local",
             Self::Transport => "transport",
             Self::Truncated => "truncated",
             Self::Timeout => "timeout",
@@ -114,7 +118,7 @@ impl Class {
     pub fn outcome(self, code: Option<i64>) -> Outcome {
         match (self, code) {
             (Self::None | Self::Cancelled, _) => Outcome::Ok,
-            (Self::Connect | Self::SessionLost | Self::Unsent, _)
+            (Self::Connect | Self::Local | Self::SessionLost | Self::Unsent, _)
             | (Self::Http, Some(300..=499))
             | (Self::JsonRpc, Some(-32700 | -32602..=-32600 | -32022..=-32020)) => Outcome::Fail,
             _ => Outcome::Info,
@@ -153,6 +157,7 @@ mod tests {
         let cases = [
             (Class::None, None, Outcome::Ok),
             (Class::Connect, None, Outcome::Fail),
+            (Class::Local, None, Outcome::Fail),
             (Class::Http, Some(429), Outcome::Fail),
             (Class::Http, Some(502), Outcome::Info),
             (Class::SessionLost, Some(404), Outcome::Fail),

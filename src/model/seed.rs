@@ -32,6 +32,8 @@ pub enum Purpose {
     Backoff = 7,
     /// Rows of data files that arrivals take; the index is the arrival's.
     Data = 8,
+    /// Whether the Calls of an operation are kept as rows; the index is the arrival's.
+    Row = 12,
     /// What wire rules hit and how; the group is the rule's place, the index the number of the request that it meets.
     Wire = 16,
 }

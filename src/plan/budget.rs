@@ -22,6 +22,30 @@ pub struct Need {
     pub files: u64,
     /// How many it may have.
     pub limit: u64,
+    /// Whether the scenario sets this limit itself.
+    pub is_own_limit: bool,
+}
+
+/// The most workers there can be.
+const MOST_WORKERS: u32 = 256;
+
+/// How many workers there are if the scenario does not say: for half of the processors, or as many more as it takes for each to
+/// stay within `host`, the limit of open files of a process. If nothing stays within it, as many as the processors ask for.
+pub fn workers(plan: &Plan, cores: u32, host: u64) -> u32 {
+    let least = (cores / 2).clamp(1, MOST_WORKERS);
+    (least..=MOST_WORKERS)
+        .find(|workers| worker_files(plan, *workers) <= host)
+        .unwrap_or(least)
+}
+
+/// Files that each of so many workers needs at most.
+pub fn worker_files(plan: &Plan, workers: u32) -> u64 {
+    let workers = u64::from(workers.max(1));
+    let connections = plan.workloads.iter();
+    let connections: u64 = connections
+        .map(|workload| connections_of(workload, workers))
+        .sum();
+    OWN + connections.div_ceil(workers)
 }
 
 /// What each kind of process needs; `host` is the limit of a process of this machine.
@@ -30,7 +54,7 @@ pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
     let connections: u64 = plan
         .workloads
         .iter()
-        .map(|workload| connections(workload, workers))
+        .map(|workload| connections_of(workload, workers))
         .sum();
     let slots = plan.fleet.slots().count() as u64;
     let mut needs = vec![
@@ -39,12 +63,14 @@ pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
             role: None,
             files: OWN + 6 * slots + 4 * workers,
             limit: host,
+            is_own_limit: false,
         },
         Need {
             process: count("worker", workers),
             role: None,
-            files: OWN + connections.div_ceil(workers),
+            files: worker_files(plan, plan.workers),
             limit: host,
+            is_own_limit: false,
         },
     ];
     let front = match &plan.fleet.endpoint {
@@ -75,13 +101,14 @@ pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
             role: Some(role.name.clone()),
             files: OWN + sockets,
             limit: own_limit.unwrap_or(host),
+            is_own_limit: own_limit.is_some(),
         });
     }
     needs
 }
 
 /// The connections that the clients of a workload hold at most, all together.
-fn connections(workload: &WorkloadPlan, workers: u64) -> u64 {
+fn connections_of(workload: &WorkloadPlan, workers: u64) -> u64 {
     let clients = u64::from(workload.clients);
     // `auto` may end in the legacy era.
     let legacy = workload.protocols.iter().any(|(dialect, weight)| {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Catalog;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Seed;
-use crate::plan::{Plan, SteadyPlan, budget};
+use crate::plan::{Counted, Pinning, Plan, RecordPlan, SteadyPlan, budget};
 use crate::scenario::{Inputs, Loaded, Scenario, Spans};
 
 mod auth;
@@ -31,10 +31,12 @@ mod workloads;
 pub(super) use decidable::{intended, promised_share, samples_needed};
 
 /// What the plan depends on beside the scenario.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Host {
-    /// Processors of this machine.
+    /// How many processors this process may use, as far as quotas let it.
     pub cores: u32,
+    /// Which processors they are, by the kernel's numbers; empty if unknown.
+    pub processors: Vec<u32>,
     /// Open files that a process may have.
     pub open_files: u64,
     /// The seed to use if the scenario has none.
@@ -137,7 +139,11 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     let mut plan = Plan {
         name: scenario.name.clone(),
         seed,
-        workers: scenario.workers.unwrap_or((host.cores / 2).max(1)),
+        workers: scenario.workers.unwrap_or(1),
+        pinning: None,
+        record: RecordPlan {
+            calls: scenario.record.calls,
+        },
         fleet,
         workloads,
         phases,
@@ -150,16 +156,58 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
         checks,
         origins: BTreeMap::new(),
     };
+    if scenario.workers.is_none() {
+        plan.workers = budget::workers(&plan, host.cores, host.open_files);
+    }
+    let pins = plan.fleet.driver.with.get("pin");
+    if pins.and_then(serde_json::Value::as_bool) == Some(true) {
+        plan.pinning = Pinning::divide(&host.processors, plan.workers);
+    }
     // What holds between the parts is only asked when each part by itself is right: the rest would be echoes.
     if context.wrong.is_empty() {
         decidable::check(&mut context, &plan);
         budget_check(&mut context, &plan);
+        sampling_check(&mut context, &plan);
     }
     plan.origins = std::mem::take(&mut context.origins);
     if context.wrong.is_empty() {
         Ok(plan)
     } else {
         Err(loaded.spans.diagnostics(context.wrong))
+    }
+}
+
+/// Where rows are left out, nothing is promised that only all of them can tell.
+fn sampling_check(context: &mut Context<'_>, plan: &Plan) {
+    if !plan.record.is_sampled() {
+        return;
+    }
+    let share = plan.record.calls;
+    if let Some(fault) = plan.faults.first() {
+        context.report(
+            &codes::CONFLICT,
+            "record.calls",
+            format!(
+                "what `{}` does to the users is told by the rows of all operations, and {share} of them are kept",
+                fault.name
+            ),
+            "expected \"100%\" where there are faults",
+            "leave `calls` of [record] out, or play the faults in a run of their own".to_owned(),
+        );
+    }
+    for (number, objective) in plan.objectives.iter().enumerate() {
+        if objective.of == Counted::Calls {
+            context.report(
+                &codes::CONFLICT,
+                &format!("slo[{number}].of"),
+                format!(
+                    "`{}` counts calls, which is told by the rows of all operations, and {share} of them are kept",
+                    objective.name
+                ),
+                "expected \"operations\" where rows are left out",
+                "let the objective count operations, or leave `calls` of [record] out".to_owned(),
+            );
+        }
     }
 }
 
@@ -173,17 +221,30 @@ fn budget_check(context: &mut Context<'_>, plan: &Plan) {
             None if context.spans.given("workers") => "workers".to_owned(),
             None => "workload[0].clients".to_owned(),
         };
-        let hint = if need.role.is_some() {
-            "use more replicas, fewer clients, or a higher `limits = { open_files = ... }`"
-        } else {
-            "use more `workers`, fewer clients, or a higher limit (`ulimit -n`)"
+        let files = need.files;
+        let hint = match (&need.role, need.is_own_limit) {
+            (Some(_), true) => format!(
+                "use more replicas or fewer clients, or raise it to `limits = {{ open_files = {files} }}`"
+            ),
+            (Some(_), false) => format!(
+                "use more replicas or fewer clients, or raise the limit (`ulimit -n {files}`)"
+            ),
+            (None, _) => {
+                let more = budget::workers(plan, plan.workers, need.limit);
+                let workers = if more > plan.workers {
+                    format!("`workers = {more}`")
+                } else {
+                    "more `workers`".to_owned()
+                };
+                format!("use {workers} or fewer clients, or raise the limit (`ulimit -n {files}`)")
+            }
         };
         context.report(
             &codes::TOO_MANY_FILES,
             &path,
             format!("{} would need {} open files", need.process, need.files),
             format!("expected at most {}, its limit", need.limit),
-            hint.to_owned(),
+            hint,
         );
     }
 }

@@ -9,6 +9,7 @@ use crate::load::profiles::PROFILES;
 use crate::model::time::humane;
 use crate::model::{Offset, SlotId};
 use crate::plan::compile::{intended, promised_share, samples_needed};
+use crate::plan::pinning::processors;
 use crate::plan::timeline::widest;
 use crate::plan::{EndpointPlan, Plan, Promise, budget};
 use crate::registry::{Family, Spec, build};
@@ -41,6 +42,7 @@ pub fn preview(plan: &Plan, open_files: u64) -> String {
         plural(u64::from(plan.workers), "worker"),
         humane(plan.end().since(Offset::ZERO) + AROUND),
     );
+    generator(&mut text, plan, open_files);
     fleet(&mut text, plan);
     clients::workloads(&mut text, plan);
     time_line(&mut text, plan);
@@ -53,6 +55,36 @@ pub fn preview(plan: &Plan, open_files: u64) -> String {
 fn plural(count: u64, noun: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{s}")
+}
+
+/// Who makes the load, with what, and what is written down of it.
+fn generator(text: &mut String, plan: &Plan, open_files: u64) {
+    let workers = plural(u64::from(plan.workers), "worker");
+    let is_default = plan.origins.get("workers").map(String::as_str) == Some("default");
+    let why = match plan.workers {
+        _ if !is_default => "as the scenario says".to_owned(),
+        many if many > 1 && budget::worker_files(plan, many - 1) > open_files => {
+            format!("so many that each stays within {open_files} open files")
+        }
+        _ => "for half of the processors".to_owned(),
+    };
+    let _ = writeln!(text, "load from {workers} ({why})");
+    if let Some(pinning) = &plan.pinning {
+        let _ = writeln!(
+            text,
+            "  mcpload and its workers on {}, the fleet on {}",
+            processors(&pinning.generator),
+            processors(&pinning.fleet)
+        );
+    }
+    if plan.record.is_sampled() {
+        let _ = writeln!(
+            text,
+            "  rows of {} of the operations are kept, and of all that did not end ok or were too slow",
+            plan.record.calls
+        );
+    }
+    text.push('\n');
 }
 
 fn fleet(text: &mut String, plan: &Plan) {

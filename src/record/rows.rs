@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{InstanceId, Offset, Outcome, ProtocolVersion, Seed};
-use crate::plan::Plan;
+use crate::plan::{Pinning, Plan};
 
 /// `run.json`: what was so when the run started. The only place with wall-clock time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     /// Soft limit of open files, of mcpload and each worker.
     pub open_files: u64,
+    /// Which processors generator and fleet had for themselves; `None`: both used all.
+    #[serde(default)]
+    pub pinning: Option<Pinning>,
 }
 
 /// Counters of one second, worker and label set, counted where they happened: arrivals when they were taken, ends when they
@@ -66,6 +69,9 @@ pub struct CountRow {
     pub shed: u64,
     /// Rows of `calls.csv.zst` that were dropped because the recorder could not keep up.
     pub unrecorded: u64,
+    /// Rows that the sampling of the scenario left out.
+    #[serde(default)]
+    pub left_out: u64,
     /// Operations that ended ok.
     pub operations_ok: u64,
     /// Operations that ended `fail`.
@@ -82,7 +88,7 @@ pub struct CountRow {
 
 impl CountRow {
     /// The names of the fixed columns, in order.
-    pub const COLUMNS: [&'static str; 15] = [
+    pub const COLUMNS: [&'static str; 16] = [
         "second",
         "worker",
         "phase",
@@ -92,6 +98,7 @@ impl CountRow {
         "arrivals",
         "shed",
         "unrecorded",
+        "left_out",
         "operations_ok",
         "operations_fail",
         "operations_info",

@@ -6,12 +6,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::analysis::{Quantiles, Reached, Trust};
+use crate::analysis::{LittleStats, Quantiles, Reached, Trust};
 use crate::check::Answer;
 use crate::model::event::Ending;
 use crate::model::protocol::Era;
 use crate::model::time::humane;
 use crate::model::{Offset, Window};
+use crate::plan::Pinning;
+use crate::plan::pinning::processors;
 
 /// What stands where there is no number.
 pub const NOTHING: &str = "-";
@@ -171,6 +173,48 @@ pub const fn trust(trust: Trust) -> &'static str {
         Trust::Degraded => "degraded",
         Trust::Invalid => "invalid",
     }
+}
+
+/// Both sides of Little's law, as a clause.
+pub fn little(law: &LittleStats) -> String {
+    if !law.enough {
+        let operations = plural(law.operations, "operation");
+        return format!("{operations} are not enough to tell");
+    }
+    let time = Duration::try_from_secs_f64(law.time_s).unwrap_or_default();
+    let verdict = if law.agrees() {
+        ""
+    } else {
+        ", which does not agree"
+    };
+    format!(
+        "on average {} under way; {}/s x {} = {}{verdict}",
+        mean(law.under_way),
+        mean(law.rate),
+        nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+        mean(law.expected),
+    )
+}
+
+/// A mean, with three significant digits or all before the point.
+fn mean(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// Which processors generator and fleet had, as a clause; empty where both used all.
+pub fn pinning(pinning: Option<&Pinning>) -> String {
+    pinning.map_or_else(String::new, |pinning| {
+        format!(
+            "mcpload and its workers had {}, the fleet {}",
+            processors(&pinning.generator),
+            processors(&pinning.fleet)
+        )
+    })
 }
 
 /// The era.

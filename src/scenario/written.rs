@@ -31,6 +31,7 @@ pub struct Scenario {
     pub phase: Vec<Phase>,
     pub fault: Vec<Fault>,
     pub steady: Steady,
+    pub record: Record,
     pub slo: Vec<Slo>,
     pub check: Vec<Check>,
 }
@@ -204,6 +205,13 @@ pub struct Steady {
     pub share: Share,
     #[serde(with = "duration_text")]
     pub over: Duration,
+}
+
+/// `[record]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is described in `tables::top`")]
+pub struct Record {
+    pub calls: Share,
 }
 
 /// `[[slo]]`.

@@ -4,7 +4,7 @@ use mcpload::analysis::*;
 use mcpload::check::{Answer, Category, Dependence, Finding, Verdict};
 use mcpload::model::event::Ending;
 use mcpload::model::{Class, Offset, Outcome, ProtocolVersion, Seed, SlotId, Window};
-use mcpload::plan::{Counted, ObjectivePlan, Promise, WindowRef};
+use mcpload::plan::{Counted, ObjectivePlan, Pinning, Promise, RecordPlan, WindowRef};
 use mcpload::record::rows::{HostFacts, RunFacts};
 use mcpload::report::{Report, SUMMARY_VERSION};
 
@@ -42,6 +42,7 @@ fn tally(due: u64, fail: u64, info: u64) -> Tally {
         info,
         calls: due + due / 50,
         unrecorded: 0,
+        left_out: 0,
     }
 }
 
@@ -60,6 +61,10 @@ fn facts() -> RunFacts {
             cores: 4,
             memory_bytes: 16 << 30,
             open_files: 20_000,
+            pinning: Some(Pinning {
+                generator: vec![0, 1],
+                fleet: vec![2, 3],
+            }),
         },
     }
 }
@@ -129,12 +134,12 @@ fn objective(
         by_slot: vec![
             SlotShare {
                 slot: SlotId("server-2".to_owned()),
-                samples: 870,
+                samples: Some(870),
                 bad,
             },
             SlotShare {
                 slot: SlotId("server-1".to_owned()),
-                samples: 1_060,
+                samples: Some(1_060),
                 bad: 0,
             },
         ],
@@ -341,6 +346,7 @@ fn analysis() -> Analysis {
         run: facts(),
         ending: Some(Ending::Completed),
         troubles: Vec::new(),
+        record: RecordPlan::default(),
         cookies: 0,
         damage: Vec::new(),
         measured: chaos,
@@ -426,6 +432,7 @@ fn analysis() -> Analysis {
                 window: window(0.0, 5.0),
                 trust: Trust::Valid,
                 reasons: Vec::new(),
+                little: None,
             },
             TrustStats {
                 phase: "chaos".to_owned(),
@@ -434,6 +441,15 @@ fn analysis() -> Analysis {
                 reasons: vec![
                     "lag p99 was 12.1 ms in the second at +8 s, above 10.0 ms".to_owned(),
                 ],
+                little: Some(LittleStats {
+                    operations: 3_000,
+                    enough: true,
+                    under_way: 25.31,
+                    rate: 200.0,
+                    time_s: 0.1255,
+                    expected: 25.1,
+                    tolerance: 0.3,
+                }),
             },
         ],
         lost_workers: Vec::new(),
@@ -472,6 +488,7 @@ pub(crate) fn empty() -> Report {
     report.analysis = Analysis {
         run: facts(),
         ending: None,
+        record: RecordPlan::default(),
         cookies: 3,
         troubles: vec!["server-3#1 was not ready within 10 s".to_owned()],
         damage: vec!["events.jsonl: line 12 is torn".to_owned()],

@@ -14,6 +14,7 @@ pub(crate) const CATALOG: Catalog = Catalog::new(checks::CHECKS, &[]);
 /// A machine that is the same everywhere.
 pub(crate) const HOST: Host = Host {
     cores: 4,
+    processors: Vec::new(),
     open_files: 20_000,
     seed: 7,
 };

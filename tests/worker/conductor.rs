@@ -190,11 +190,32 @@ impl Record {
             .sum()
     }
 
+    /// The value at a quantile of the histograms with this prefix of the tag, milliseconds.
+    pub(crate) fn quantile_ms(&self, prefix: &str, quantile: f64) -> u64 {
+        let mut sum =
+            hdrhistogram::Histogram::<u64>::new_with_bounds(1_000, 600_000_000_000, 3).unwrap();
+        for (tag, histogram) in self.histograms() {
+            if tag.starts_with(prefix) {
+                sum.add(histogram).unwrap();
+            }
+        }
+        sum.value_at_quantile(quantile) / 1_000_000
+    }
+
     /// The number of values by tag.
     pub(crate) fn by_tag(&self) -> BTreeMap<String, u64> {
+        let mut tags = BTreeMap::new();
+        for (tag, histogram) in self.histograms() {
+            *tags.entry(tag).or_default() += histogram.len();
+        }
+        tags
+    }
+
+    /// Every histogram with its tag.
+    fn histograms(&self) -> Vec<(String, hdrhistogram::Histogram<u64>)> {
         use hdrhistogram::serialization::Deserializer;
         use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-        let mut tags = BTreeMap::new();
+        let mut all = Vec::new();
         for entry in IntervalLogIterator::new(&self.histograms) {
             let LogEntry::Interval(interval) = entry.unwrap() else {
                 panic!("a line that is no interval");
@@ -203,11 +224,9 @@ impl Record {
             let histogram: hdrhistogram::Histogram<u64> = Deserializer::new()
                 .deserialize(&mut bytes.as_slice())
                 .unwrap();
-            *tags
-                .entry(interval.tag().unwrap().as_str().to_owned())
-                .or_default() += histogram.len();
+            all.push((interval.tag().unwrap().as_str().to_owned(), histogram));
         }
-        tags
+        all
     }
 }
 

@@ -16,3 +16,4 @@ mod schedule;
 mod sessions;
 mod stopping;
 mod stub;
+mod trust;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use mcpload::model::{Offset, Seed, Share, Window};
 use mcpload::plan::{
     Counted, EndpointPlan, Expectation, FleetPlan, Method, ObjectivePlan, OperationPlan, PhasePlan,
-    Plan, Promise, RecoveryPlan, SteadyPlan, StepPlan, TlsPlan, WindowRef, WorkloadPlan,
+    Plan, Promise, RecordPlan, RecoveryPlan, SteadyPlan, StepPlan, TlsPlan, WindowRef,
+    WorkloadPlan,
 };
 use mcpload::registry::Spec;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ pub(crate) fn constant(rate: &str, length: Duration) -> Plan {
         name: "test".to_owned(),
         seed: Seed(11),
         workers: 1,
+        pinning: None,
+        record: RecordPlan::default(),
         fleet: FleetPlan {
             driver: spec("external", json!({})),
             roles: Vec::new(),

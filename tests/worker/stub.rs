@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     /// A ping of the server's own comes first, and the answer only when that was replied to.
     Ping,
     Hang,
+    /// After so many calls nothing is answered for a second, once.
+    PauseAfter(usize),
     Truncated,
     WrongId,
     WrongText,
@@ -41,6 +43,9 @@ pub(crate) struct Seen {
     pub(crate) born: u32,
     manner: Manner,
     replied: bool,
+    /// Calls so far, and until when the pause lasts.
+    calls: usize,
+    paused_until: Option<tokio::time::Instant>,
     /// How many answers to calls are 404 with the session forgotten, before all is well.
     pub(crate) forget: u32,
     pub(crate) forbid_goodbye: bool,
@@ -166,6 +171,20 @@ async fn call(shared: &Shared, manner: Manner, message: &Value) -> Response {
     };
     let right = json!({"jsonrpc": "2.0", "id": message["id"], "result": result}).to_string();
     match manner {
+        Manner::PauseAfter(calls) => {
+            let until = {
+                let mut seen = shared.lock().unwrap();
+                seen.calls += usize::from(message["method"] == "tools/call");
+                if seen.calls > calls && seen.paused_until.is_none() {
+                    seen.paused_until = Some(tokio::time::Instant::now() + Duration::from_secs(1));
+                }
+                seen.paused_until
+            };
+            if let Some(until) = until {
+                tokio::time::sleep_until(until).await;
+            }
+            json_answer(message, &result, None)
+        }
         Manner::Json => json_answer(message, &result, None),
         Manner::Events => events(vec![format!(
             "id: 1\r\ndata:\r\n\r\n: hi\r\ndata: {right}\r\n\r\n"

@@ -9,8 +9,9 @@ use crate::engine::workers::Workers;
 use crate::engine::{Ended, ExecuteError, Figures, Notice};
 use crate::fleet::proc;
 use crate::fleet::slot::Fact;
+use crate::load::frames::{Level, Second};
 use crate::model::event::Ending;
-use crate::model::metric::{CPU_SECONDS, OPEN_FILES, PROCESSES, RESIDENT_BYTES};
+use crate::model::metric::{CPU_SECONDS, OPEN_FILES, PROCESSES, RESIDENT_BYTES, UNDER_WAY};
 use crate::model::{Event, EventKind, Offset};
 use crate::record::rows::{Binding, SampleRow};
 
@@ -75,6 +76,31 @@ impl Conductor<'_> {
         take("mcpload".to_owned(), &[std::process::id()]);
         let result = self.recorder.samples(&rows);
         self.recorded(result);
+    }
+
+    /// How many operations were under way on a worker in a second, by phase.
+    pub(super) fn under_way(&self, worker: u32, second: &Second) -> Vec<SampleRow> {
+        let row = |level: &Level| {
+            let phase = self.job.plan.phases.get(level.phase as usize)?;
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a mean; its digits beyond 2^52 are none"
+            )]
+            let value = level.area_ns as f64 / 1e9;
+            Some(SampleRow {
+                at: Offset(
+                    second
+                        .second
+                        .saturating_add(1)
+                        .saturating_mul(1_000_000_000),
+                ),
+                slot: format!("worker-{worker}"),
+                metric: UNDER_WAY.name.to_owned(),
+                labels: format!("phase={}", phase.name),
+                value,
+            })
+        };
+        second.under_way.iter().filter_map(row).collect()
     }
 
     pub(super) fn start_clock(&mut self, clock: Clock) {

@@ -21,7 +21,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::{Ask, Start, Tell, UNKNOWN};
-use crate::fleet::proc;
+use crate::fleet::{affinity, proc};
+use crate::plan::pinning::processors;
 
 /// How often the dead are looked for while an instance is being killed.
 const REAP_PAUSE: Duration = Duration::from_millis(2);
@@ -215,6 +216,15 @@ fn spawn(start: &Start) -> Result<Pid, String> {
             setrlimit(resource, limit, limit)
                 .map_err(|error| format!("cannot set {resource:?} to {limit}: {error}"))?;
         }
+    }
+    if !start.processors.is_empty() {
+        // The shim has one thread, and needs next to nothing; the instance inherits it.
+        affinity::confine_thread(&start.processors).map_err(|error| {
+            format!(
+                "cannot be confined to {}: {error}",
+                processors(&start.processors)
+            )
+        })?;
     }
     // The instance inherits the mask: with the shim's own it would never hear SIGTERM. A death within this moment goes
     // unheard; `start` looks for it afterwards.

@@ -133,7 +133,12 @@ fn found(call: &Attempt, facts: &Facts) -> Found {
                 .map_or(LEGACY, Found::Speaks)
         }
         (
-            Class::Connect | Class::Transport | Class::Truncated | Class::Timeout | Class::Unsent,
+            Class::Connect
+            | Class::Local
+            | Class::Transport
+            | Class::Truncated
+            | Class::Timeout
+            | Class::Unsent,
             _,
         )
         | (Class::Http, Some(401 | 403 | 429 | 500..=599)) => Found::Nothing,

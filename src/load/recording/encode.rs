@@ -76,7 +76,7 @@ pub(crate) fn frames(
         FromWorker::Sessions,
         compress(&bytes(sessions)?)?,
     );
-    let lives: Vec<_> = seconds.iter().map(|(live, _)| *live).collect();
+    let lives: Vec<_> = seconds.iter().map(|(live, _)| live.clone()).collect();
     let first = lives.first().map_or(0, |live| live.second);
     let log = histograms(table, first, second, recycle)?;
     push(&mut frames, FromWorker::Histograms, log);
@@ -174,6 +174,7 @@ fn count_row(table: &Table, second: i64, label: Label, counters: &Counters) -> C
         arrivals: counters.arrivals,
         shed: counters.shed,
         unrecorded: counters.unrecorded,
+        left_out: counters.left_out,
         operations_ok: counters.operations.ok,
         operations_fail: counters.operations.fail,
         operations_info: counters.operations.info,

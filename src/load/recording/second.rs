@@ -64,6 +64,7 @@ pub(crate) struct Counters {
     pub(crate) arrivals: u64,
     pub(crate) shed: u64,
     pub(crate) unrecorded: u64,
+    pub(crate) left_out: u64,
     pub(crate) operations: Ended,
     pub(crate) calls: Ended,
     /// One for each latency objective; may be shorter, missing ones are zero.
@@ -129,7 +130,7 @@ impl Second {
                     .into_iter()
                     .filter_map(|label| Some((label, counts.get(&label)?)))
                     .collect();
-                (*live, rows)
+                (live.clone(), rows)
             })
             .collect()
     }
@@ -147,9 +148,10 @@ impl Second {
 
     /// Takes up the second after it.
     pub(crate) fn append(&mut self, next: Self) {
-        self.waited
-            .push((self.live, std::mem::take(&mut self.counts)));
-        self.live = next.live;
+        self.waited.push((
+            std::mem::replace(&mut self.live, next.live),
+            std::mem::take(&mut self.counts),
+        ));
         self.counts = next.counts;
         self.rows.extend(next.rows);
         self.moves.extend(next.moves);

@@ -28,7 +28,7 @@ fn table() -> Arc<Table> {
     Arc::new(Table::new(plan, 0, 1).unwrap())
 }
 
-fn call(done: i64) -> Attempt {
+pub(super) fn call(done: i64) -> Attempt {
     Attempt {
         done,
         operation_due: done - 5_000_000,

@@ -5,6 +5,7 @@
 use std::error::Error;
 
 use http::HeaderValue;
+use nix::errno::Errno;
 
 use crate::model::ProtocolVersion;
 
@@ -61,6 +62,8 @@ pub struct Facts {
     pub next_cursor: Option<String>,
     /// Why no connection could be made, or why it broke: fit for a terminal, at most [`MAX_FAILURE`] characters.
     pub failure: Option<String>,
+    /// Whether that was for want of files, ports or memory on this machine, and not the server's doing.
+    pub is_local_failure: bool,
 }
 
 /// The longest text of a failure, characters.
@@ -96,6 +99,29 @@ pub(super) fn failure(error: &dyn Error) -> String {
     shown
 }
 
+/// Whether an error, or what caused it, is that this machine has no file, port, address or memory left for a connection.
+pub(super) fn is_local(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let code = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error);
+        if let Some(code) = code {
+            return matches!(
+                Errno::from_raw(code),
+                Errno::EMFILE
+                    | Errno::ENFILE
+                    | Errno::ENOBUFS
+                    | Errno::ENOMEM
+                    | Errno::EADDRNOTAVAIL
+                    | Errno::EADDRINUSE
+            );
+        }
+        next = error.source();
+    }
+    false
+}
+
 /// A JSON-RPC error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcError {
@@ -121,6 +147,18 @@ mod tests {
         assert_eq!(failure(&refused), "no connection: connection refused");
         let again = Outer(io::Error::other("no connection"));
         assert_eq!(failure(&again), "no connection");
+    }
+
+    #[test]
+    fn want_of_files_ports_or_memory_is_ours_and_a_refusal_is_not() {
+        let caused = |code: Errno| Outer(io::Error::from_raw_os_error(code as i32));
+        for ours in [Errno::EMFILE, Errno::EADDRNOTAVAIL, Errno::ENOBUFS] {
+            assert!(is_local(&caused(ours)), "{ours}");
+        }
+        for theirs in [Errno::ECONNREFUSED, Errno::ECONNRESET, Errno::ENETUNREACH] {
+            assert!(!is_local(&caused(theirs)), "{theirs}");
+        }
+        assert!(!is_local(&Outer(io::Error::other("no certificate"))));
     }
 
     #[test]

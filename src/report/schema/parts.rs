@@ -36,6 +36,7 @@ pub(super) fn definitions() -> Value {
         ("slot", slot()),
         ("error", error()),
         ("second", second()),
+        ("little", little()),
         ("trust", trust()),
         ("analysis", analysis()),
     ];
@@ -121,6 +122,10 @@ fn tally() -> Value {
             count("calls, attempts and session upkeep included"),
         ),
         ("unrecorded", count("rows of calls that were dropped")),
+        (
+            "left_out",
+            count("rows of calls that the scenario's sampling left out"),
+        ),
     ])
 }
 
@@ -154,12 +159,15 @@ fn reached() -> Value {
 }
 
 fn run() -> Value {
+    let numbers = list(&count("a processor"), "by the kernel's numbers");
+    let pinning = object(&[("generator", numbers.clone()), ("fleet", numbers)]);
     let host = object(&[
         ("kernel", text("operating system and kernel release")),
         ("processor", text("processor model")),
         ("cores", count("cores")),
         ("memory_bytes", count("memory, bytes")),
         ("open_files", count("limit of open files")),
+        ("pinning", or_null(&pinning)),
     ]);
     object(&[
         (
@@ -215,7 +223,12 @@ fn operation() -> Value {
 fn objective() -> Value {
     let share = object(&[
         ("slot", text("the slot; empty if unknown")),
-        ("samples", count("samples that it served")),
+        (
+            "samples",
+            or_null(&count(
+                "samples that it served; null where rows were left out",
+            )),
+        ),
         ("bad", count("bad ones of them")),
     ]);
     let class = json!({ "type": "array", "prefixItems": [classes(), count("bad ones")], "minItems": 2, "maxItems": 2 });
@@ -423,6 +436,27 @@ fn second() -> Value {
     ])
 }
 
+fn little() -> Value {
+    object(&[
+        (
+            "operations",
+            count("operations that ended, shed ones left out"),
+        ),
+        ("enough", flag("whether they are enough to tell anything")),
+        (
+            "under_way",
+            number("operations under way on average, as the workers counted them"),
+        ),
+        ("rate", number("operations a second")),
+        (
+            "time_s",
+            number("mean time of each from due to end, seconds"),
+        ),
+        ("expected", number("their product")),
+        ("tolerance", number("by how much both may differ")),
+    ])
+}
+
 fn trust() -> Value {
     object(&[
         ("phase", text("the phase")),
@@ -435,6 +469,7 @@ fn trust() -> Value {
             "reasons",
             list(&text("a clause"), "what made it less than valid"),
         ),
+        ("little", or_null(&reference("little"))),
     ])
 }
 
@@ -478,6 +513,13 @@ fn analysis() -> Value {
                 &text("a problem"),
                 "problems met while reading the run directory",
             ),
+        ),
+        (
+            "record",
+            object(&[(
+                "calls",
+                text("the share of the operations whose calls were kept as rows"),
+            )]),
         ),
         ("cookies", count("answers that set a cookie")),
         (

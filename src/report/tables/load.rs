@@ -42,6 +42,24 @@ pub fn phases(analysis: &Analysis) -> Table {
             say::or(&reasons.join("; "), "no reason given"),
         ));
     }
+    if analysis.record.is_sampled() {
+        notes.push(format!(
+            "Rows are kept of the calls of {} of the operations, and of all that did not end ok, exceeded a threshold or outlasted \
+             their phase; {} calls have none. Every number here counts all of them.",
+            analysis.record.calls,
+            say::count(analysis.whole.left_out),
+        ));
+    }
+    let pinning = say::pinning(analysis.run.host.pinning.as_ref());
+    if !pinning.is_empty() {
+        notes.push(format!("Processors: {pinning}."));
+    }
+    for grade in &analysis.trust {
+        if let Some(law) = &grade.little {
+            let name = say::visible(&grade.phase);
+            notes.push(format!("Little's law in {name}: {}.", say::little(law)));
+        }
+    }
     Table {
         title: "Phases".to_owned(),
         columns: vec![

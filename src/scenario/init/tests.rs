@@ -14,6 +14,7 @@ const CATALOG: Catalog = Catalog::new(&[], &[]);
 fn plan(text: &str) -> crate::plan::Plan {
     let host = Host {
         cores: 2,
+        processors: Vec::new(),
         open_files: 20_000,
         seed: 1,
     };

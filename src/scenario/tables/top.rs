@@ -1,4 +1,4 @@
-//! The top level of a scenario, and `[steady]`.
+//! The top level of a scenario, `[steady]` and `[record]`.
 //!
 //! Pure.
 
@@ -35,7 +35,7 @@ pub const TOP: &[Field] = &[
         "workers",
         Ty::Integer { min: 1, max: 256 },
         Need::Optional,
-        "how many processes produce the load; half the processors, at least one, if it is left out",
+        "how many processes produce the load; for half of the processors, or as many as it takes for each to stay within the limit of open files, if it is left out",
         "2",
     ),
     field(
@@ -74,6 +74,13 @@ pub const TOP: &[Field] = &[
         "{ share = \"90%\", over = \"3s\" }",
     ),
     field(
+        "record",
+        Ty::Table(RECORD),
+        Need::Default("{}"),
+        "what is written down of what happens",
+        "{ calls = \"10%\" }",
+    ),
+    field(
         "slo",
         Ty::List(&Ty::Table(slo::SLO)),
         Need::Default("[]"),
@@ -95,6 +102,14 @@ pub const TOP: &[Field] = &[
         "{ gentle = { fleet = { role = { server = { replicas = 5 } } } } }",
     ),
 ];
+
+const RECORD: &[Field] = &[field(
+    "calls",
+    Ty::Share,
+    Need::Default("\"100%\""),
+    "the share of the operations whose calls are kept as rows; those that did not end ok or exceeded a threshold always are, and counts and histograms hold all",
+    "\"10%\"",
+)];
 
 const STEADY: &[Field] = &[
     field(
