@@ -52,7 +52,7 @@ fn analyse(history: &History) -> Analysis {
     let mut samples = history.samples();
     samples.by_ref().for_each(|row| fold.sample(row));
     let mut calls = history.calls();
-    calls.by_ref().for_each(|call| fold.call(&call));
+    calls.for_each(|call| fold.call(call));
 
     let doubtful: Vec<String> = [
         calls.damage(),

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 import zstandard
 
 import recovery
+from histograms import check_histograms
 from tables import check_tables
 
 MEASURED_QUANTILES = {"p50_ns": 0.5, "p90_ns": 0.9, "p95_ns": 0.95, "p99_ns": 0.99}
@@ -298,6 +299,7 @@ def main():
     check_objectives(run)
     check_faults(run)
     check_percentiles(run)
+    check_histograms(run, compare)
     check_tables(run, compare)
     if failures:
         print(f"{len(failures)} of {compared} comparisons disagree: {'; '.join(failures)}")

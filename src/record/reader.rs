@@ -2,7 +2,7 @@
 //!
 //! Not pure: it reads files, lazily where they are long. Invariant: once `run.json` and `plan.json` are whole, nothing that
 //! was cut off anywhere makes reading fail; what is torn is left out and said in a damage note. Where to look next:
-//! [`Rows`] for the tables, [`Intervals`] for the histograms, `crate::judge` for who reads them.
+//! [`Calls`] and [`Rows`] for the tables, [`Intervals`] for the histograms, `crate::judge` for who reads them.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,16 +11,18 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::model::Event;
 use crate::model::session::SessionRow;
-use crate::model::{Call, Event};
 use crate::plan::{FORMAT, Plan};
 use crate::record::layout;
 use crate::record::rows::{CountRow, RunFacts, SampleRow};
 
+mod calls;
 mod intervals;
 mod rows;
 mod whole;
 
+pub use calls::Calls;
 pub use intervals::Intervals;
 pub use rows::Rows;
 
@@ -98,8 +100,8 @@ impl History {
     }
 
     /// The rows of `calls.csv.zst`.
-    pub fn calls(&self) -> Rows<Call> {
-        Rows::compressed(&self.directory, layout::CALLS)
+    pub fn calls(&self) -> Calls {
+        Calls::open(&self.directory, layout::CALLS)
     }
 
     /// The rows of `sessions.csv.zst`.

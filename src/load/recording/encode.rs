@@ -5,23 +5,25 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag as LogTag};
 use thiserror::Error;
+use zstd::bulk::Compressor;
 
 use super::second::{Counters, Key, Label, Second};
-use super::{Asked, Attempt, Instance, Move};
+use super::{Attempt, Instance, Move};
 use crate::clock::Clock;
 use crate::load::frames::FromWorker;
 use crate::load::table::Table;
-use crate::model::Call;
 use crate::model::session::SessionRow;
 use crate::plan::StepPlan;
+use crate::record::payload::Deflater;
 use crate::record::rows::CountRow;
 use crate::record::tag::Tag;
 
-/// The level of compression: the fastest that is worth its name.
-const LEVEL: i32 = 2;
+mod rows;
+
+/// The level of compression. On rows of calls 1 is faster than 2 and 3, and smaller; below it they grow by half.
+const LEVEL: i32 = 1;
 
 /// Why a second could not be encoded.
 #[derive(Debug, Error)]
@@ -37,51 +39,58 @@ pub(crate) enum EncodeError {
     Histogram(String),
 }
 
-/// The frames of a second, in the order in which they are sent; the last are its Second messages. The histograms are emptied
-/// and handed to `recycle`.
-pub(crate) fn frames(
-    table: &Table,
-    clock: Clock,
-    second: Second,
-    recycle: &mut dyn FnMut(Histogram<u64>),
-) -> Result<Vec<FromWorker>, EncodeError> {
-    let mut frames = Vec::new();
-    let seconds = second.seconds();
-    let mut counts = writer();
-    for (live, rows) in &seconds {
-        for (label, counters) in rows {
-            let row = count_row(table, live.second, *label, counters);
-            let over = (0..table.thresholds.len())
-                .map(|place| counters.over.get(place).copied().unwrap_or(0));
-            let over: Vec<u64> = over.collect();
-            counts.serialize((row, over)).map_err(EncodeError::Csv)?;
+/// What turns seconds into frames; its buffers serve one second after the other.
+#[derive(Default)]
+pub(crate) struct Encoder {
+    rows: Vec<u8>,
+    compressor: Option<Compressor<'static>>,
+    deflater: Deflater,
+}
+
+impl Encoder {
+    /// The frames of a second, in the order in which they are sent; the last are its Second messages. The histograms are
+    /// emptied and handed to `recycle`.
+    pub(crate) fn frames(
+        &mut self,
+        table: &Table,
+        clock: Clock,
+        second: Second,
+        recycle: &mut dyn FnMut(Histogram<u64>),
+    ) -> Result<Vec<FromWorker>, EncodeError> {
+        let mut frames = Vec::new();
+        let seconds = second.seconds();
+        let mut counts = writer();
+        for (live, rows) in &seconds {
+            for (label, counters) in rows {
+                let row = count_row(table, live.second, *label, counters);
+                let over = (0..table.thresholds.len())
+                    .map(|place| counters.over.get(place).copied().unwrap_or(0));
+                let over: Vec<u64> = over.collect();
+                counts.serialize((row, over)).map_err(EncodeError::Csv)?;
+            }
         }
+        push(&mut frames, FromWorker::Counts, bytes(counts)?);
+        self.rows.clear();
+        for row in &second.rows {
+            rows::write(table, clock, row, &mut self.rows);
+        }
+        let calls = compress(&mut self.compressor, &self.rows)?;
+        push(&mut frames, FromWorker::Calls, calls);
+        let mut sessions = writer();
+        for row in &second.moves {
+            sessions
+                .serialize(session_row(table, clock, row))
+                .map_err(EncodeError::Csv)?;
+        }
+        let sessions = compress(&mut self.compressor, &bytes(sessions)?)?;
+        push(&mut frames, FromWorker::Sessions, sessions);
+        let lives: Vec<_> = seconds.iter().map(|(live, _)| live.clone()).collect();
+        let first = lives.first().map_or(0, |live| live.second);
+        let log = histograms(&mut self.deflater, table, first, second, recycle)?;
+        push(&mut frames, FromWorker::Histograms, log);
+        frames.extend(lives.into_iter().map(FromWorker::Second));
+        Ok(frames)
     }
-    push(&mut frames, FromWorker::Counts, bytes(counts)?);
-    let mut calls = writer();
-    for row in &second.rows {
-        calls
-            .serialize(call(table, clock, row))
-            .map_err(EncodeError::Csv)?;
-    }
-    push(&mut frames, FromWorker::Calls, compress(&bytes(calls)?)?);
-    let mut sessions = writer();
-    for row in &second.moves {
-        sessions
-            .serialize(session_row(table, clock, row))
-            .map_err(EncodeError::Csv)?;
-    }
-    push(
-        &mut frames,
-        FromWorker::Sessions,
-        compress(&bytes(sessions)?)?,
-    );
-    let lives: Vec<_> = seconds.iter().map(|(live, _)| live.clone()).collect();
-    let first = lives.first().map_or(0, |live| live.second);
-    let log = histograms(table, first, second, recycle)?;
-    push(&mut frames, FromWorker::Histograms, log);
-    frames.extend(lives.into_iter().map(FromWorker::Second));
-    Ok(frames)
 }
 
 fn push(frames: &mut Vec<FromWorker>, kind: fn(Vec<u8>) -> FromWorker, bytes: Vec<u8>) {
@@ -103,15 +112,24 @@ fn bytes(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, EncodeError> {
         .map_err(|error| EncodeError::Csv(error.into_error().into()))
 }
 
-fn compress(bytes: &[u8]) -> Result<Vec<u8>, EncodeError> {
+/// One zstd frame with these bytes; nothing for none.
+fn compress(
+    compressor: &mut Option<Compressor<'static>>,
+    bytes: &[u8],
+) -> Result<Vec<u8>, EncodeError> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    zstd::bulk::compress(bytes, LEVEL).map_err(EncodeError::Zstd)
+    let compressor = match compressor {
+        Some(compressor) => compressor,
+        None => compressor.insert(Compressor::new(LEVEL).map_err(EncodeError::Zstd)?),
+    };
+    compressor.compress(bytes).map_err(EncodeError::Zstd)
 }
 
 /// Interval lines: start and length in seconds from `t0`; set-up counts into the second that starts there.
 fn histograms(
+    deflater: &mut Deflater,
     table: &Table,
     first: i64,
     second: Second,
@@ -125,11 +143,10 @@ fn histograms(
         .saturating_sub(first.max(0));
     let length = Duration::from_secs(u64::try_from(length).unwrap_or(0).max(1));
     let mut log = Vec::new();
-    let mut serializer = V2DeflateSerializer::new();
     let wrong = |error: &dyn std::fmt::Display| EncodeError::Histogram(error.to_string());
     // A builder that was told nothing writes no header lines.
     let mut writer = IntervalLogWriterBuilder::new()
-        .begin_log_with(&mut log, &mut serializer)
+        .begin_log_with(&mut log, deflater)
         .map_err(|error| wrong(&error))?;
     let mut histograms: Vec<_> = second.histograms.into_iter().collect();
     histograms.sort_unstable_by(|one, other| one.0.cmp(&other.0));
@@ -184,51 +201,6 @@ fn count_row(table: &Table, second: i64, label: Label, counters: &Counters) -> C
     }
 }
 
-fn call(table: &Table, clock: Clock, row: &Attempt) -> Call {
-    let at = |raw: i64| clock.offset(raw);
-    let step = step(table, row);
-    let method = match row.asked {
-        Asked::Step => step.map_or("", |step| {
-            crate::load::table::wire_name(step.method, row.protocol.era())
-        }),
-        asked => asked.method(),
-    };
-    let target = match row.asked {
-        Asked::Step => step.map_or("", |step| step.target.as_str()),
-        _ => "",
-    };
-    Call {
-        done: at(row.done),
-        operation_due: at(row.operation_due),
-        due: at(row.due),
-        taken: row.taken.map(at),
-        sent: row.sent.map(at),
-        first_byte: row.first_byte.map(at),
-        first_event: row.first_event.map(at),
-        connect_ns: row.connect_ns,
-        tls_ns: row.tls_ns,
-        worker: table.index,
-        workload: workload_name(table, row.workload).to_owned(),
-        operation: operation_name(table, row.workload, row.operation).to_owned(),
-        arrival: row.arrival,
-        step: row.step,
-        attempt: row.attempt,
-        client: row.client,
-        session: row.session,
-        protocol: row.protocol,
-        method: method.to_owned(),
-        target: target.to_owned(),
-        phase: phase_name(table, row.phase).to_owned(),
-        outcome: row.outcome(),
-        class: row.class,
-        code: row.code,
-        instance: instance_name(row.instance.as_ref()),
-        bytes_in: row.bytes_in,
-        bytes_out: row.bytes_out,
-        ends: row.ends,
-    }
-}
-
 fn session_row(table: &Table, clock: Clock, row: &Move) -> SessionRow {
     SessionRow {
         at: clock.offset(row.at),
@@ -238,15 +210,15 @@ fn session_row(table: &Table, clock: Clock, row: &Move) -> SessionRow {
         session: row.session,
         protocol: row.protocol,
         transition: row.transition,
-        instance: instance_name(row.instance.as_ref()),
+        instance: instance_name(row.instance.as_ref()).to_owned(),
         cause: row.cause.clone(),
         missed: row.missed,
         doubled: row.doubled,
     }
 }
 
-fn instance_name(instance: Option<&Instance>) -> String {
-    instance.map_or_else(String::new, |kept| kept.name.to_string())
+fn instance_name(instance: Option<&Instance>) -> &str {
+    instance.map_or("", |kept| &kept.name)
 }
 
 fn step<'a>(table: &'a Table, row: &Attempt) -> Option<&'a StepPlan> {

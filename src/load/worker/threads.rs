@@ -12,7 +12,8 @@ use tokio::sync::mpsc as async_mpsc;
 
 use crate::clock::Clock;
 use crate::load::frames::{Decoder, Failed, FromWorker, Message, ToWorker};
-use crate::load::recording::{Parcel, encode};
+use crate::load::recording::Parcel;
+use crate::load::recording::encode::Encoder;
 use crate::load::table::Table;
 
 /// What the sender thread needs to encode seconds; known from Start on.
@@ -80,6 +81,7 @@ pub(super) fn send(
         // Held until the thread ends.
         let _alive = alive;
         let mut known: Option<Settings> = None;
+        let mut encoder = Encoder::default();
         while let Ok(parcel) = parcels.recv() {
             let frames = match parcel {
                 Parcel::Message(message) => vec![message],
@@ -92,7 +94,7 @@ pub(super) fn send(
                         // Nobody takes it when the run is over.
                         let _ = recycle.send(histogram);
                     };
-                    let frames = encode::frames(&table, clock, *second, &mut give_back);
+                    let frames = encoder.frames(&table, clock, *second, &mut give_back);
                     known = Some((table, clock));
                     frames.unwrap_or_else(|error| {
                         let reason = error.to_string();

@@ -1,7 +1,7 @@
 //! [`Intervals`]: the histograms of `histograms.hlog`, one line after the other.
 //!
 //! Not pure: it reads. The log is parsed here line by line, not with the library's iterator, which wants the whole file in
-//! memory and ends at the first thing that it does not know; only the payload is the library's.
+//! memory and ends at the first thing that it does not know; `crate::record::payload` reads what a line holds.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,11 +9,10 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
 
 use super::whole::WholeLines;
 use crate::record::layout;
+use crate::record::payload::Inflater;
 use crate::record::tag::Interval;
 
 /// The histograms of a log.
@@ -21,7 +20,8 @@ pub struct Intervals {
     lines: Option<BufReader<WholeLines>>,
     line: String,
     number: u64,
-    payload: Deserializer,
+    bytes: Vec<u8>,
+    payload: Inflater,
     damage: Option<String>,
 }
 
@@ -39,7 +39,8 @@ impl Intervals {
             lines,
             line: String::new(),
             number: 0,
-            payload: Deserializer::new(),
+            bytes: Vec::new(),
+            payload: Inflater::default(),
             damage,
         }
     }
@@ -69,7 +70,7 @@ impl Iterator for Intervals {
                 Ok(0) => return None,
                 // Comments, start and base time, and the legend.
                 Ok(_) if line.is_empty() || line.starts_with(['#', '"']) => {}
-                Ok(_) => match interval(line, &mut self.payload) {
+                Ok(_) => match interval(line, &mut self.bytes, &mut self.payload) {
                     Ok(interval) => return Some(interval),
                     Err(reason) => {
                         let note = format!(
@@ -91,7 +92,7 @@ impl Iterator for Intervals {
 }
 
 /// Reads `Tag=TAG,START,LENGTH,MAX,PAYLOAD`; START in seconds from `t0`.
-fn interval(line: &str, payload: &mut Deserializer) -> Result<Interval, String> {
+fn interval(line: &str, bytes: &mut Vec<u8>, payload: &mut Inflater) -> Result<Interval, String> {
     let fields: Vec<&str> = line.split(',').collect();
     let [tag, start, _length, _max, encoded] = fields.as_slice() else {
         return Err(format!("it has {} fields and not 5", fields.len()));
@@ -106,20 +107,11 @@ fn interval(line: &str, payload: &mut Deserializer) -> Result<Interval, String> 
         reason = "in range, as was just seen"
     )]
     let second = start.floor() as i64;
-    let bytes = STANDARD
-        .decode(encoded)
+    bytes.clear();
+    STANDARD
+        .decode_vec(encoded, bytes)
         .map_err(|error| error.to_string())?;
-    let histogram: Histogram<u64> = payload
-        .deserialize(&mut bytes.as_slice())
-        .map_err(|error| error.to_string())?;
-    let counts = histogram
-        .iter_recorded()
-        .map(|step| {
-            let value = step.value_iterated_to();
-            let value = histogram.highest_equivalent(value);
-            (value, step.count_since_last_iteration())
-        })
-        .collect();
+    let counts = payload.counts(bytes).map_err(|error| error.to_string())?;
     Ok(Interval {
         second,
         tag,

@@ -11,23 +11,21 @@ use serde::de::DeserializeOwned;
 
 use super::whole::WholeLines;
 
-/// The rows of a table. Columns are found by their names; unknown ones are passed over.
-pub struct Rows<T> {
+/// A table: its records, as they stand in the file.
+pub(super) struct Table {
     name: &'static str,
-    table: Option<csv::Reader<WholeLines>>,
+    reader: Option<csv::Reader<WholeLines>>,
     headers: csv::StringRecord,
-    record: csv::StringRecord,
     damage: Option<String>,
-    of: PhantomData<T>,
 }
 
-impl<T: DeserializeOwned> Rows<T> {
-    /// The rows of a CSV file.
-    pub(super) fn plain(directory: &Path, name: &'static str) -> Self {
+impl Table {
+    /// A CSV file.
+    fn plain(directory: &Path, name: &'static str) -> Self {
         Self::open(directory, name, |file| Ok(Box::new(file)))
     }
 
-    /// The rows of a CSV file that is compressed, in any number of zstd frames.
+    /// A CSV file that is compressed, in any number of zstd frames.
     pub(super) fn compressed(directory: &Path, name: &'static str) -> Self {
         Self::open(directory, name, |file| {
             let decoder = zstd::stream::read::Decoder::new(BufReader::new(file))?;
@@ -38,38 +36,96 @@ impl<T: DeserializeOwned> Rows<T> {
     fn open(
         directory: &Path,
         name: &'static str,
-        wrap: impl FnOnce(File) -> std::io::Result<Box<dyn Read>>,
+        wrap: impl FnOnce(File) -> std::io::Result<Box<dyn Read + Send>>,
     ) -> Self {
-        let mut rows = Self {
+        let mut table = Self {
             name,
-            table: None,
+            reader: None,
             headers: csv::StringRecord::new(),
-            record: csv::StringRecord::new(),
             damage: None,
-            of: PhantomData,
         };
         match File::open(directory.join(name)).and_then(wrap) {
             Ok(source) => {
-                let mut table = csv::Reader::from_reader(WholeLines::new(name, source));
-                match table.headers() {
-                    Ok(headers) => rows.headers = headers.clone(),
-                    Err(error) => rows.damage = Some(format!("{name} has no header: {error}")),
+                let mut reader = csv::Reader::from_reader(WholeLines::new(name, source));
+                match reader.headers() {
+                    Ok(headers) => table.headers = headers.clone(),
+                    Err(error) => table.damage = Some(format!("{name} has no header: {error}")),
                 }
-                rows.table = Some(table);
+                table.reader = Some(reader);
             }
-            Err(error) => rows.damage = Some(format!("{name} cannot be read: {error}")),
+            Err(error) => table.damage = Some(format!("{name} cannot be read: {error}")),
         }
-        rows
+        table
+    }
+
+    /// The names of the columns.
+    pub(super) fn headers(&self) -> &csv::StringRecord {
+        &self.headers
+    }
+
+    /// Reads the next record; false at the end, and where the file stops making sense.
+    pub(super) fn read(&mut self, record: &mut csv::StringRecord) -> bool {
+        let (None, Some(reader)) = (&self.damage, &mut self.reader) else {
+            return false;
+        };
+        match reader.read_record(record) {
+            Ok(more) => more,
+            Err(error) => {
+                self.stop(&error);
+                false
+            }
+        }
+    }
+
+    /// Keeps a note of what is wrong with a record; nothing is read after it.
+    pub(super) fn stop(&mut self, error: &csv::Error) {
+        self.damage = Some(note(self.name, error));
+    }
+
+    /// What was wrong with the file, known once its end was read.
+    pub(super) fn damage(&self) -> Option<String> {
+        let torn = || {
+            self.reader
+                .as_ref()
+                .and_then(|reader| reader.get_ref().damage())
+        };
+        self.damage.clone().or_else(|| torn().map(str::to_owned))
+    }
+}
+
+fn note(name: &str, error: &csv::Error) -> String {
+    format!("{name} is not read to its end: {error}")
+}
+
+/// The rows of a table. Columns are found by their names; unknown ones are passed over.
+pub struct Rows<T> {
+    table: Table,
+    record: csv::StringRecord,
+    of: PhantomData<T>,
+}
+
+impl<T: DeserializeOwned> Rows<T> {
+    /// The rows of a CSV file.
+    pub(super) fn plain(directory: &Path, name: &'static str) -> Self {
+        Self::of(Table::plain(directory, name))
+    }
+
+    /// The rows of a CSV file that is compressed, in any number of zstd frames.
+    pub(super) fn compressed(directory: &Path, name: &'static str) -> Self {
+        Self::of(Table::compressed(directory, name))
+    }
+
+    fn of(table: Table) -> Self {
+        Self {
+            table,
+            record: csv::StringRecord::new(),
+            of: PhantomData,
+        }
     }
 
     /// What was wrong with the file, known once its end was read.
     pub fn damage(&self) -> Option<String> {
-        let torn = || {
-            self.table
-                .as_ref()
-                .and_then(|table| table.get_ref().damage())
-        };
-        self.damage.clone().or_else(|| torn().map(str::to_owned))
+        self.table.damage()
     }
 }
 
@@ -77,19 +133,13 @@ impl<T: DeserializeOwned> Iterator for Rows<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        if self.damage.is_some() {
+        if !self.table.read(&mut self.record) {
             return None;
         }
-        let read = self.table.as_mut()?.read_record(&mut self.record);
-        let row = match read {
-            Ok(false) => return None,
-            Ok(true) => self.record.deserialize(Some(&self.headers)),
-            Err(error) => Err(error),
-        };
-        match row {
+        match self.record.deserialize(Some(&self.table.headers)) {
             Ok(row) => Some(row),
             Err(error) => {
-                self.damage = Some(format!("{} is not read to its end: {error}", self.name));
+                self.table.stop(&error);
                 None
             }
         }

@@ -12,7 +12,7 @@ const CHUNK: usize = 64 << 10;
 /// The whole lines of a source.
 pub(super) struct WholeLines {
     name: &'static str,
-    source: Box<dyn Read>,
+    source: Box<dyn Read + Send>,
     /// Bytes read: `ready` of them are whole lines, `given` of these were handed out.
     buffer: Vec<u8>,
     ready: usize,
@@ -23,7 +23,7 @@ pub(super) struct WholeLines {
 
 impl WholeLines {
     /// The whole lines of `source`, which is called `name` in damage notes.
-    pub(super) fn new(name: &'static str, source: Box<dyn Read>) -> Self {
+    pub(super) fn new(name: &'static str, source: Box<dyn Read + Send>) -> Self {
         Self {
             name,
             source,

@@ -1,12 +1,18 @@
 //! The definitions that the schema of `summary.json` refers to, one for each type of the Analysis.
 //!
-//! Pure.
+//! Pure. [`verdict`] has what was answered, [`fleet`] what happened to the fleet; what was measured of the load stands here.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     classes, count, flag, list, moment, number, object, one_of, or_null, protocols, reference, text,
 };
+
+mod fleet;
+mod verdict;
+
+use fleet::{error, fault, reached, recovery, slot};
+use verdict::{finding, verdict};
 
 /// `$defs`.
 pub(super) fn definitions() -> Value {
@@ -45,63 +51,6 @@ pub(super) fn definitions() -> Value {
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect();
     Value::Object(all)
-}
-
-fn verdict() -> Value {
-    object(&[
-        ("answer", reference("answer")),
-        (
-            "exit",
-            json!({ "type": "integer", "minimum": 0, "maximum": 255, "description": "the exit code" }),
-        ),
-        ("headline", text("one sentence")),
-    ])
-}
-
-fn finding() -> Value {
-    let dependence = object(&[
-        (
-            "phases",
-            list(&text("a phase"), "phases whose trust grade matters"),
-        ),
-        ("fault", or_null(&text("a fault that must be proven"))),
-    ]);
-    object(&[
-        (
-            "name",
-            text("the name of the check or objective, with its window where it has several"),
-        ),
-        (
-            "kind",
-            text("latency, errors, throughput, or the kind of the check"),
-        ),
-        (
-            "category",
-            one_of(
-                &["objective", "resilience", "validity", "healing"],
-                "leads to exit code 4, 6, 7 or 8",
-            ),
-        ),
-        ("answer", reference("answer")),
-        (
-            "headline",
-            text("what was promised, what was found, and where"),
-        ),
-        (
-            "evidence",
-            list(&text("a line"), "numbers with units, windows, samples"),
-        ),
-        ("samples", count("samples that the answer rests on")),
-        (
-            "load_can_cause",
-            flag("whether load can cause a failure of this"),
-        ),
-        ("depends_on", dependence),
-        (
-            "line",
-            count("the line in the scenario, from 1; 0 if it is not written there"),
-        ),
-    ])
 }
 
 fn tally() -> Value {
@@ -145,17 +94,6 @@ fn quantiles() -> Value {
         ("p999_ns", nanos("99.9th percentile")),
         ("max_ns", nanos("greatest ok sample")),
     ])
-}
-
-fn reached() -> Value {
-    json!({
-        "description": "when a state was reached, counted from the moment at which the fault took effect",
-        "oneOf": [
-            { "enum": ["no-impact", "unknown"] },
-            object(&[("after", count("reached after so many nanoseconds"))]),
-            object(&[("not-within", count("not reached within so many nanoseconds, after which nothing was seen"))]),
-        ],
-    })
 }
 
 fn run() -> Value {
@@ -256,156 +194,6 @@ fn objective() -> Value {
         (
             "by_class",
             list(&class, "bad ones by error class, most frequent first"),
-        ),
-    ])
-}
-
-fn fault() -> Value {
-    let proven = |what: &str| {
-        or_null(&json!({
-            "type": "array", "prefixItems": [moment(what), text("how it was proven")], "minItems": 2, "maxItems": 2
-        }))
-    };
-    let first_bad = object(&[
-        ("at", moment("when its last call ended")),
-        ("outcome", one_of(&["ok", "fail", "info"], "how it ended")),
-        ("class", classes()),
-        ("instance", text("who served it; empty if unknown")),
-    ]);
-    object(&[
-        ("name", text("its name")),
-        ("kind", text("its kind")),
-        (
-            "targets",
-            list(&text("an instance"), "the instances that it hit"),
-        ),
-        ("planned", moment("when it should have begun")),
-        ("began", or_null(&moment("before the act"))),
-        ("applied", or_null(&moment("after the act"))),
-        ("effective", proven("when its effect was proven")),
-        ("healed", proven("when it was proven healed")),
-        (
-            "failed",
-            or_null(&text("why it could not be injected or proven")),
-        ),
-        ("not_healed", or_null(&text("what a person must do"))),
-        ("first_bad", or_null(&first_bad)),
-        ("recovery", reference("recovery")),
-        (
-            "in_flight_lost",
-            count("calls in flight on the target that ended bad"),
-        ),
-        (
-            "sessions_active",
-            count("legacy sessions active when it began"),
-        ),
-        (
-            "sessions_lost",
-            count("those of them that were lost afterwards"),
-        ),
-        (
-            "sessions_re_established",
-            count("those of the lost that were re-established"),
-        ),
-        (
-            "sessions_settled",
-            or_null(
-                &json!({ "type": "integer", "description": "from the begin to the last re-establishment, nanoseconds" }),
-            ),
-        ),
-        (
-            "collateral_bad",
-            count("bad calls on slots that were not targeted"),
-        ),
-    ])
-}
-
-fn recovery() -> Value {
-    object(&[
-        (
-            "baseline_bad_ratio",
-            number("bad ratio of the baseline, 0 to 1"),
-        ),
-        ("baseline_samples", count("operations in the baseline")),
-        (
-            "baseline_goodput",
-            number("good operations a second in the baseline"),
-        ),
-        ("tolerance", number("tolerated bad ratio, 0 to 1")),
-        (
-            "resolution_ns",
-            count("resolution of every time here, nanoseconds"),
-        ),
-        (
-            "hold_ns",
-            count("how long recovery had to hold, nanoseconds"),
-        ),
-        ("onset", or_null(&moment("first significant impact"))),
-        ("service", reference("reached")),
-        ("performance", reference("reached")),
-        ("redundancy", reference("reached")),
-        (
-            "missing",
-            text("why redundancy is not reached; empty if it is"),
-        ),
-        (
-            "lost_good",
-            number("good operations lost against the baseline"),
-        ),
-        (
-            "depth",
-            number("one minus the least goodput over the baseline's"),
-        ),
-    ])
-}
-
-fn slot() -> Value {
-    object(&[
-        ("slot", text("its name")),
-        (
-            "role",
-            text("its role; empty if it was not deployed by the run"),
-        ),
-        ("incarnations", count("how often it was started")),
-        (
-            "start_ns",
-            or_null(&count("time from its first start to ready, nanoseconds")),
-        ),
-        (
-            "ready",
-            list(&reference("window"), "spans in which it was ready"),
-        ),
-        (
-            "calls",
-            count("calls that it served in the measured phases"),
-        ),
-        ("bad", count("those that did not end ok")),
-        ("service", reference("quantiles")),
-        (
-            "cpu_seconds",
-            or_null(&number("CPU seconds over the measured phases")),
-        ),
-        (
-            "peak_resident_bytes",
-            or_null(&count("greatest resident memory, bytes")),
-        ),
-    ])
-}
-
-fn error() -> Value {
-    let slot = json!({ "type": "array", "prefixItems": [text("a slot"), count("calls")], "minItems": 2, "maxItems": 2 });
-    object(&[
-        ("class", classes()),
-        (
-            "code",
-            or_null(&json!({ "type": "integer", "description": "HTTP status or JSON-RPC code" })),
-        ),
-        ("calls", count("calls")),
-        ("first", moment("the first")),
-        ("last", moment("the last")),
-        (
-            "by_slot",
-            list(&slot, "most frequent first; the empty name is unknown"),
         ),
     ])
 }
