@@ -26,7 +26,7 @@ pub(crate) mod second;
 mod under_way;
 
 use sampling::{Sampling, Sorted};
-use second::{Key, Label, Second};
+use second::{Label, Second};
 use under_way::UnderWay;
 
 /// Rows that one second can hold; more are counted as unrecorded.
@@ -471,61 +471,68 @@ impl Recorder {
     }
 
     fn measures(&mut self, attempt: &Attempt) {
-        let label = attempt.label();
+        let label = self.kept(attempt.label());
+        let Self {
+            current, returned, ..
+        } = self;
+        let new = || returned.try_recv().ok().or_else(second::new_histogram);
         let ok = attempt.class == Class::None;
+        let served = attempt.sent.filter(|_| ok);
+        let ledger = current.ledger(label);
+        let mut measure = |measure, value| ledger.record(measure, magnitude(value), new);
         if let Some(ended) = attempt.ends.filter(|_| attempt.arrival.is_some()) {
-            let measure = if ended == Outcome::Ok {
+            let response = if ended == Outcome::Ok {
                 Measure::Response
             } else {
                 Measure::ResponseBad
             };
-            self.measure(measure, label, attempt.done - attempt.operation_due);
+            measure(response, attempt.done - attempt.operation_due);
+        }
+        if let Some(sent) = served {
+            measure(Measure::Service, attempt.done - sent);
         }
         if let Some(sent) = attempt.sent {
-            if ok {
-                self.measure(Measure::Service, label, attempt.done - sent);
-                if let Some(slot) = attempt.instance.as_ref().and_then(|kept| kept.slot.clone()) {
-                    let key = Key::Slot(slot, attempt.phase);
-                    self.histogram(key, attempt.done - sent);
-                }
-            }
             if let Some(taken) = attempt.taken {
-                self.measure(Measure::ClientWait, label, sent - taken);
+                measure(Measure::ClientWait, sent - taken);
             }
             if let Some(first) = attempt.first_byte {
-                self.measure(Measure::FirstByte, label, first - sent);
+                measure(Measure::FirstByte, first - sent);
             }
             if let Some(first) = attempt.first_event {
-                self.measure(Measure::FirstEvent, label, first - sent);
+                measure(Measure::FirstEvent, first - sent);
             }
         }
         if let Some(connect) = attempt.connect_ns {
-            let connect = i64::try_from(connect).unwrap_or(i64::MAX);
-            self.measure(Measure::Connect, label, connect);
+            measure(Measure::Connect, i64::try_from(connect).unwrap_or(i64::MAX));
+        }
+        let slot = attempt
+            .instance
+            .as_ref()
+            .and_then(|kept| kept.slot.as_ref());
+        if let (Some(sent), Some(slot)) = (served, slot) {
+            current.slot(slot, attempt.phase, magnitude(attempt.done - sent), new);
         }
     }
 
-    fn measure(&mut self, measure: Measure, mut label: Label, value: i64) {
-        if !self.labels.contains(&label) {
-            if self.labels.len() >= MAX_LABELS {
-                label.operation = Some(Label::OTHER);
-            } else {
-                self.labels.insert(label);
-            }
-        }
-        self.histogram(Key::Label(measure, label), value);
+    fn measure(&mut self, measure: Measure, label: Label, value: i64) {
+        let label = self.kept(label);
+        let new = || self.returned.try_recv().ok().or_else(second::new_histogram);
+        self.current
+            .ledger(label)
+            .record(measure, magnitude(value), new);
     }
 
-    fn histogram(&mut self, key: Key, value: i64) {
-        let returned = &self.returned;
-        let histogram = self
-            .current
-            .histograms
-            .entry(key)
-            .or_insert_with(|| returned.try_recv().ok().or_else(second::new_histogram));
-        if let Some(histogram) = histogram {
-            histogram.saturating_record(magnitude(value));
+    /// The label set under which histograms are kept: the same, or that of the others beyond the cap.
+    fn kept(&mut self, mut label: Label) -> Label {
+        if self.current.has_ledger(&label) || self.labels.contains(&label) {
+            return label;
         }
+        if self.labels.len() >= MAX_LABELS {
+            label.operation = Some(Label::OTHER);
+        } else {
+            self.labels.insert(label);
+        }
+        label
     }
 }
 

@@ -148,12 +148,7 @@ fn histograms(
     let mut writer = IntervalLogWriterBuilder::new()
         .begin_log_with(&mut log, deflater)
         .map_err(|error| wrong(&error))?;
-    let mut histograms: Vec<_> = second.histograms.into_iter().collect();
-    histograms.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    for (key, histogram) in histograms {
-        let Some(mut histogram) = histogram else {
-            continue;
-        };
+    for (key, mut histogram) in second.into_histograms() {
         let tag = tag(table, &key).to_string();
         writer
             .write_histogram(&histogram, start, length, LogTag::new(&tag))

@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
@@ -76,13 +76,14 @@ pub(crate) struct Counters {
 pub(crate) struct Second {
     /// The figures of this second.
     pub(crate) live: frames::Second,
-    counts: HashMap<Label, Counters>,
+    // Few labels, many lookups: trees are faster than hashing here, and in order.
+    counts: BTreeMap<Label, Counters>,
     /// Seconds before this one that had to wait, oldest first.
-    pub(crate) waited: Vec<(frames::Second, HashMap<Label, Counters>)>,
+    pub(crate) waited: Vec<(frames::Second, BTreeMap<Label, Counters>)>,
     pub(crate) rows: Vec<Attempt>,
     pub(crate) moves: Vec<Move>,
-    /// `None` only if the bounds were refused, which they are not.
-    pub(crate) histograms: HashMap<Key, Option<Histogram<u64>>>,
+    ledgers: BTreeMap<Label, Ledger>,
+    slots: BTreeMap<(Arc<str>, Option<u32>), Histogram<u64>>,
 }
 
 impl Second {
@@ -93,11 +94,12 @@ impl Second {
                 second,
                 ..frames::Second::default()
             },
-            counts: HashMap::new(),
+            counts: BTreeMap::new(),
             waited: Vec::new(),
             rows: Vec::new(),
             moves: Vec::new(),
-            histograms: HashMap::new(),
+            ledgers: BTreeMap::new(),
+            slots: BTreeMap::new(),
         }
     }
 
@@ -116,21 +118,13 @@ impl Second {
 
     /// Every second in it with its counters, oldest first; counters in the order of their labels.
     pub(crate) fn seconds(&self) -> Vec<(frames::Second, Vec<(Label, &Counters)>)> {
-        let sorted = |counts: &'_ HashMap<Label, Counters>| {
-            let mut labels: Vec<Label> = counts.keys().copied().collect();
-            labels.sort_unstable();
-            labels
-        };
         self.waited
             .iter()
             .map(|(live, counts)| (live, counts))
             .chain(std::iter::once((&self.live, &self.counts)))
             .map(|(live, counts)| {
-                let rows = sorted(counts)
-                    .into_iter()
-                    .filter_map(|label| Some((label, counts.get(&label)?)))
-                    .collect();
-                (live.clone(), rows)
+                let rows = counts.iter().map(|(label, counters)| (*label, counters));
+                (live.clone(), rows.collect())
             })
             .collect()
     }
@@ -155,17 +149,95 @@ impl Second {
         self.counts = next.counts;
         self.rows.extend(next.rows);
         self.moves.extend(next.moves);
-        for (key, histogram) in next.histograms {
-            match (self.histograms.get_mut(&key), &histogram) {
-                // Both have the same bounds, so adding cannot fail.
-                (Some(Some(sum)), Some(more)) => {
-                    let _ = sum.add(more);
-                }
-                _ => {
-                    self.histograms.insert(key, histogram);
-                }
+        for (label, ledger) in next.ledgers {
+            let own = self.ledgers.entry(label).or_default();
+            for (own, next) in own.histograms.iter_mut().zip(ledger.histograms) {
+                add(own, next);
             }
         }
+        for (key, histogram) in next.slots {
+            match self.slots.get_mut(&key) {
+                // Both have the same bounds, so adding cannot fail.
+                Some(sum) => drop(sum.add(histogram)),
+                None => drop(self.slots.insert(key, histogram)),
+            }
+        }
+    }
+
+    /// Whether there is a ledger of this label set.
+    pub(crate) fn has_ledger(&self, label: &Label) -> bool {
+        self.ledgers.contains_key(label)
+    }
+
+    /// The histograms of a label set.
+    pub(crate) fn ledger(&mut self, label: Label) -> &mut Ledger {
+        self.ledgers.entry(label).or_default()
+    }
+
+    /// Records a service time of a slot; `new` makes a histogram where there is none.
+    pub(crate) fn slot(
+        &mut self,
+        slot: &Arc<str>,
+        phase: Option<u32>,
+        value: u64,
+        new: impl FnOnce() -> Option<Histogram<u64>>,
+    ) {
+        let key = (Arc::clone(slot), phase);
+        if let Some(known) = self.slots.get_mut(&key) {
+            known.saturating_record(value);
+        } else if let Some(mut made) = new() {
+            made.saturating_record(value);
+            self.slots.insert(key, made);
+        }
+    }
+
+    /// Every histogram that there is, in the order of their keys.
+    pub(crate) fn into_histograms(self) -> Vec<(Key, Histogram<u64>)> {
+        let labels = self.ledgers.into_iter().flat_map(|(label, ledger)| {
+            let measures = Measure::ALL.into_iter().zip(ledger.histograms);
+            measures.filter_map(move |(measure, histogram)| {
+                Some((Key::Label(measure, label), histogram?))
+            })
+        });
+        let slots = self.slots.into_iter();
+        let slots = slots.map(|((slot, phase), histogram)| (Key::Slot(slot, phase), histogram));
+        let mut all: Vec<_> = labels.chain(slots).collect();
+        all.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        all
+    }
+}
+
+/// The histograms of one label set, by measure.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    histograms: [Option<Histogram<u64>>; Measure::ALL.len()],
+}
+
+impl Ledger {
+    /// Records a value; `new` makes a histogram where there is none.
+    pub(crate) fn record(
+        &mut self,
+        measure: Measure,
+        value: u64,
+        new: impl FnOnce() -> Option<Histogram<u64>>,
+    ) {
+        // Every measure has a place.
+        if let Some(place) = self.histograms.get_mut(measure as usize) {
+            if place.is_none() {
+                *place = new();
+            }
+            if let Some(histogram) = place {
+                histogram.saturating_record(value);
+            }
+        }
+    }
+}
+
+fn add(sum: &mut Option<Histogram<u64>>, more: Option<Histogram<u64>>) {
+    match (&mut *sum, more) {
+        (Some(sum), Some(more)) => drop(sum.add(more)),
+        (None, more) => *sum = more,
+        (Some(_), None) => {}
     }
 }
 
@@ -190,10 +262,8 @@ mod tests {
     fn with(second: i64, value: u64) -> Second {
         let mut one = Second::new(second);
         one.counters(label()).arrivals += value;
-        let mut histogram = new_histogram().unwrap();
-        histogram.saturating_record(value * 1_000_000);
-        one.histograms
-            .insert(Key::Label(Measure::Lag, label()), Some(histogram));
+        let ledger = one.ledger(label());
+        ledger.record(Measure::Lag, value * 1_000_000, new_histogram);
         one
     }
 
@@ -213,11 +283,8 @@ mod tests {
             })
             .collect();
         assert_eq!(counts, [(4, 1), (5, 2), (6, 3)]);
-        assert_eq!(both.histograms.len(), 1);
-        assert!(
-            both.histograms
-                .values()
-                .all(|histogram| histogram.as_ref().unwrap().len() == 3)
-        );
+        let histograms = both.into_histograms();
+        let lengths: Vec<u64> = histograms.iter().map(|(_, one)| one.len()).collect();
+        assert_eq!(lengths, [3]);
     }
 }

@@ -106,10 +106,12 @@ fn when_nobody_takes_the_seconds_rows_are_dropped_and_counted_but_counts_and_his
         40
     );
     assert_eq!(recorder.totals().unrecorded, 40);
+    let histograms = rest.into_histograms();
+    assert!(!histograms.is_empty());
     assert!(
-        rest.histograms
-            .values()
-            .all(|histogram| histogram.as_ref().unwrap().len() == 40)
+        histograms
+            .iter()
+            .all(|(_, histogram)| histogram.len() == 40)
     );
 }
 
