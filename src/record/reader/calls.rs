@@ -116,7 +116,7 @@ impl Calls {
     pub fn for_each(&mut self, mut each: impl FnMut(&Call)) {
         let mut reading = Reading {
             call: None,
-            usual: self.table.headers() == &COLUMNS[..],
+            usual: *self.table.headers() == COLUMNS[..],
             headers: self.table.headers().clone(),
         };
         let mut read = |batch: &Batch| -> Result<(), csv::Error> {
@@ -169,41 +169,42 @@ fn refill(call: &mut Call, record: &StringRecord) -> Option<()> {
     call.done = offset(next()?)?;
     call.operation_due = offset(next()?)?;
     call.due = offset(next()?)?;
-    call.taken = maybe(next()?, offset)?;
-    call.sent = maybe(next()?, offset)?;
-    call.first_byte = maybe(next()?, offset)?;
-    call.first_event = maybe(next()?, offset)?;
-    call.connect_ns = maybe(next()?, natural)?;
-    call.tls_ns = maybe(next()?, natural)?;
+    maybe(&mut call.taken, next()?, offset)?;
+    maybe(&mut call.sent, next()?, offset)?;
+    maybe(&mut call.first_byte, next()?, offset)?;
+    maybe(&mut call.first_event, next()?, offset)?;
+    maybe(&mut call.connect_ns, next()?, natural)?;
+    maybe(&mut call.tls_ns, next()?, natural)?;
     call.worker = small(next()?)?;
     replace(&mut call.workload, next()?);
     replace(&mut call.operation, next()?);
-    call.arrival = maybe(next()?, natural)?;
+    maybe(&mut call.arrival, next()?, natural)?;
     call.step = small(next()?)?;
     call.attempt = small(next()?)?;
     call.client = small(next()?)?;
-    call.session = maybe(next()?, small)?;
+    maybe(&mut call.session, next()?, small)?;
     call.protocol = next()?.parse::<ProtocolVersion>().ok()?;
     replace(&mut call.method, next()?);
     replace(&mut call.target, next()?);
     replace(&mut call.phase, next()?);
     call.outcome = outcome(next()?)?;
     call.class = next()?.parse::<Class>().ok()?;
-    call.code = maybe(next()?, integer)?;
+    maybe(&mut call.code, next()?, integer)?;
     replace(&mut call.instance, next()?);
     call.bytes_in = natural(next()?)?;
     call.bytes_out = natural(next()?)?;
-    call.ends = maybe(next()?, outcome)?;
+    maybe(&mut call.ends, next()?, outcome)?;
     next().is_none().then_some(())
 }
 
-/// Nothing for an empty field; `None` in it for one that is wrong.
-fn maybe<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-    if text.is_empty() {
-        Some(None)
+/// An empty field is nothing.
+fn maybe<T>(old: &mut Option<T>, text: &str, read: impl Fn(&str) -> Option<T>) -> Option<()> {
+    *old = if text.is_empty() {
+        None
     } else {
-        read(text).map(Some)
-    }
+        Some(read(text)?)
+    };
+    Some(())
 }
 
 fn natural(text: &str) -> Option<u64> {

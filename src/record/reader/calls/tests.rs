@@ -114,7 +114,7 @@ fn columns_in_another_order_and_unknown_ones_are_read_by_name() {
         "server-1",
     )]);
     let text = String::from_utf8(text).unwrap();
-    let turned: String = text
+    let turned: Vec<String> = text
         .lines()
         .zip(["mood", "good"])
         .map(|(line, more)| {
@@ -123,7 +123,7 @@ fn columns_in_another_order_and_unknown_ones_are_read_by_name() {
             format!("{more},{}\n", fields.join(","))
         })
         .collect();
-    let ((by_hand, damage), by_name) = both(turned.as_bytes());
+    let ((by_hand, damage), by_name) = both(turned.concat().as_bytes());
     assert_eq!((by_hand.len(), by_hand[0].arrival), (1, Some(7)));
     assert_eq!((by_hand, damage), by_name);
 }

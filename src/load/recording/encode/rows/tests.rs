@@ -89,7 +89,7 @@ prop_compose! {
 fn call(names: &[String; 4], row: &Attempt) -> Call {
     let at = |raw: i64| Offset(raw - T0);
     let [workload, operation, target, phase] = names;
-    let named = |known: bool, name: &str, other: &str| if known { name } else { other }.to_owned();
+    let either = |known: bool, yes: &str, no: &str| if known { yes } else { no }.to_owned();
     let step = row.asked == Asked::Step && row.operation.is_some();
     let method = if step {
         "tools/call"
@@ -108,7 +108,7 @@ fn call(names: &[String; 4], row: &Attempt) -> Call {
         tls_ns: row.tls_ns,
         worker: 3,
         workload: workload.clone(),
-        operation: named(row.operation.is_some(), operation, "session"),
+        operation: either(row.operation.is_some(), operation, "session"),
         arrival: row.arrival,
         step: row.step,
         attempt: row.attempt,
@@ -116,8 +116,8 @@ fn call(names: &[String; 4], row: &Attempt) -> Call {
         session: row.session,
         protocol: row.protocol,
         method: method.to_owned(),
-        target: named(step, target, ""),
-        phase: named(row.phase.is_some(), phase, "set-up"),
+        target: either(step, target, ""),
+        phase: either(row.phase.is_some(), phase, "set-up"),
         outcome: row.outcome(),
         class: row.class,
         code: row.code,
@@ -141,9 +141,13 @@ proptest! {
         let clock = Clock::starting_at(T0);
         let calls: Vec<Call> = attempts.iter().map(|row| call(&names, row)).collect();
         let mut by_hand = Vec::new();
-        attempts.iter().for_each(|row| write(&table, clock, row, &mut by_hand));
+        for row in &attempts {
+            write(&table, clock, row, &mut by_hand);
+        }
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        calls.iter().for_each(|call| writer.serialize(call).unwrap());
+        for call in &calls {
+            writer.serialize(call).unwrap();
+        }
         let by_crate = writer.into_inner().unwrap();
         prop_assert_eq!(String::from_utf8(by_hand.clone()).unwrap(), String::from_utf8(by_crate).unwrap());
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(by_hand.as_slice());
