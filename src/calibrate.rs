@@ -99,6 +99,8 @@ pub struct Cost {
     pub service_p50_ns: Option<u64>,
     /// 99th percentile of the service time, nanoseconds.
     pub service_p99_ns: Option<u64>,
+    /// 99th percentile of the response time, nanoseconds: with the waiting for clients that were busy.
+    pub response_p99_ns: Option<u64>,
 }
 
 /// How many clients of one era this machine could hold.

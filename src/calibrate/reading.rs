@@ -147,6 +147,7 @@ impl Reading {
             lag_p99_ns: phase.lag.p99_ns,
             service_p50_ns: phase.service.p50_ns,
             service_p99_ns: phase.service.p99_ns,
+            response_p99_ns: phase.response.p99_ns,
         };
         if let Some(((from, first), (to, last))) = self.within(end) {
             let span = to.since(from).as_secs_f64();

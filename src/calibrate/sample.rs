@@ -78,6 +78,7 @@ pub(crate) fn calibration() -> Calibration {
         lag_p99_ns: Some(420_000),
         service_p50_ns: Some(90_000),
         service_p99_ns: Some(900_000),
+        response_p99_ns: Some(2_100_000),
     };
     Calibration {
         version: VERSION.to_owned(),

@@ -82,7 +82,8 @@ fn rate() -> Value {
         ("stub_cores", number("cores that the stub used")),
         ("lag_p99_ns", nanoseconds.clone()),
         ("service_p50_ns", nanoseconds.clone()),
-        ("service_p99_ns", nanoseconds),
+        ("service_p99_ns", nanoseconds.clone()),
+        ("response_p99_ns", nanoseconds),
     ]);
     object(&[
         (

@@ -36,7 +36,7 @@ Exit codes: 0 the instrument tells what happened · 2 wrong usage · 3 the stub 
 told because the machine is busy";
 
 /// Where the first search begins, calls a second.
-const FIRST_RATE: u64 = 4_000;
+const FIRST_RATE: u64 = 8_000;
 /// Probes of a rate in one search, at least and at most.
 const PROBES: (u64, u64) = (3, 12);
 /// Files that a worker has open besides those of its clients, with room.
