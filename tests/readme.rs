@@ -1,4 +1,5 @@
-//! The tables in README.md are made from the registries; this holds them together. `BLESS=1 cargo test --test readme` writes them.
+//! The tables in README.md are made from the registries and from what the benchmarks kept; this holds them together.
+//! `BLESS=1 cargo test --test readme` writes them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -57,6 +58,12 @@ fn exit_codes() -> String {
     text
 }
 
+/// What `ci/bench.sh` kept last.
+fn benchmarks() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/benchmarks/summary.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
 /// `readme` with what stands between the marks of `name` replaced.
 fn replaced(readme: &str, name: &str, table: &str) -> String {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
@@ -66,14 +73,17 @@ fn replaced(readme: &str, name: &str, table: &str) -> String {
 }
 
 #[test]
-fn the_tables_of_the_readme_are_those_of_the_registries() {
+fn the_tables_of_the_readme_are_those_of_the_registries_and_the_benchmarks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
-    let right = replaced(
-        &replaced(&readme, "kinds", &kinds()),
-        "exit-codes",
-        &exit_codes(),
-    );
+    let tables = [
+        ("kinds", kinds()),
+        ("exit-codes", exit_codes()),
+        ("benchmarks", benchmarks()),
+    ];
+    let right = tables.iter().fold(readme.clone(), |text, (name, table)| {
+        replaced(&text, name, table)
+    });
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &right).unwrap();
     }
