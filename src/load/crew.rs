@@ -160,7 +160,8 @@ impl Crew {
     ) {
         let mut next = Some(first);
         while let Some(job) = next {
-            client.carry_out(job).await;
+            // Boxed, so that the task that is moved for each operation stays small: the operation itself is some 10 KB.
+            Box::pin(client.carry_out(job)).await;
             next = self
                 .with_slot(workload, number, |slot| slot.queue.pop_front())
                 .flatten();

@@ -309,8 +309,9 @@ impl Client {
 
 /// Appends a number in 16 hexadecimal digits.
 fn push_hex(text: &mut String, number: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for place in (0..16).rev() {
-        let digit = u32::try_from(number >> (4 * place) & 0xf).unwrap_or(0);
-        text.extend(char::from_digit(digit, 16));
+        let digit = DIGITS.get((number >> (4 * place) & 0xf) as usize);
+        text.push(char::from(*digit.unwrap_or(&b'0')));
     }
 }
