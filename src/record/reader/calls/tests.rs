@@ -68,9 +68,9 @@ prop_compose! {
 /// The table as the recorder writes it.
 fn table(calls: &[Call]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    calls
-        .iter()
-        .for_each(|call| writer.serialize(call).unwrap());
+    for call in calls {
+        writer.serialize(call).unwrap();
+    }
     writer.into_inner().unwrap()
 }
 
