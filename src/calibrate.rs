@@ -70,7 +70,7 @@ pub struct RateFound {
     pub clients: u32,
     /// How many rates were tried.
     pub probes: u32,
-    /// The highest rate that was graded valid, calls a second; `None` if none was.
+    /// The highest rate that was valid, calls a second; `None` if none was. Valid: so graded, every call ok, no client kept waiting.
     pub valid_rate: Option<u64>,
     /// The lowest rate above it that was not, calls a second; `None` if every rate that was tried was valid.
     pub refused_rate: Option<u64>,

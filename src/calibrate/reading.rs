@@ -5,6 +5,7 @@
 //! it is divided by; memory and files at the last look.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,10 @@ use super::Cost;
 use super::scenario::{MEASURED, STUB};
 use crate::analysis::{Analysis, PhaseStats, Trust};
 use crate::model::metric::{CPU_SECONDS, OPEN_FILES, RESIDENT_BYTES};
+use crate::model::time::humane;
 use crate::model::{Call, Offset, Outcome};
 use crate::record::rows::{CountRow, SampleRow};
+use crate::report::words::plural;
 
 /// What the stub says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,9 +220,51 @@ pub fn measured(analysis: &Analysis) -> Option<(&PhaseStats, Trust, &[String])> 
     Some((phase, grade.trust, &grade.reasons))
 }
 
+/// Client wait p99 above which a machine does not keep up with a stub that answers at once: nobody else makes a client busy. It is
+/// the limit that the generator's lag has for a valid grade.
+const WAIT_LIMIT: Duration = Duration::from_millis(10);
+
+/// Why a probe of a rate does not count as valid, each a clause; nothing if it does: its phase was graded valid, every call ended ok,
+/// and clients were not kept waiting.
+pub fn refusals(phase: &PhaseStats, trust: Trust, reasons: &[String], bad: u64) -> Vec<String> {
+    let mut all = Vec::new();
+    if trust != Trust::Valid {
+        all.extend(reasons.iter().cloned());
+        if all.is_empty() {
+            all.push("it was not graded valid".to_owned());
+        }
+    }
+    if bad > 0 {
+        all.push(format!("{} did not end ok", plural(bad, "call")));
+    }
+    let wait = phase.client_wait.p99_ns.map(Duration::from_nanos);
+    if let Some(wait) = wait.filter(|wait| *wait > WAIT_LIMIT) {
+        let (found, limit) = (humane(wait), humane(WAIT_LIMIT));
+        all.push(format!(
+            "arrivals waited for their clients, p99 {found}, above {limit}"
+        ));
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_at_which_clients_wait_or_calls_fail_is_not_valid_whatever_its_grade() {
+        let none: [String; 0] = [];
+        let mut phase = phase();
+        assert_eq!(refusals(&phase, Trust::Valid, &none, 0), none);
+        assert_eq!(refusals(&phase, Trust::Degraded, &none, 0).len(), 1);
+        assert_eq!(
+            refusals(&phase, Trust::Valid, &none, 1),
+            ["1 call did not end ok"]
+        );
+        phase.client_wait.p99_ns = Some(11_000_000);
+        let reasons = ["the generator's lag".to_owned()];
+        assert_eq!(refusals(&phase, Trust::Invalid, &reasons, 2).len(), 3);
+    }
 
     fn sample(milliseconds: i64, slot: &str, metric: &str, value: f64) -> SampleRow {
         SampleRow {

@@ -68,8 +68,8 @@ pub fn line(proof: &Proof) -> String {
 
 fn rates(rates: &[RateFound]) -> Table {
     let mut notes = vec![
-        "Highest open rate whose measured phase (2 s) was graded valid, by doubling and bisection; the stub ran on the same machine. \
-         CPU of the generator is that of its workers and the conductor."
+        "Highest open rate whose measured phase (2 s) was graded valid, with every call ok and no client kept waiting, by doubling and \
+         bisection; the stub ran on the same machine. CPU of the generator is that of its workers and the conductor."
             .to_owned(),
     ];
     for rate in rates {

@@ -10,9 +10,8 @@ use clap::{Args, ValueEnum};
 
 use super::exit::Exit;
 use super::{out, prepare, run};
-use crate::analysis::Trust;
 use crate::calibrate::proofs::{self, Delayed, Paused};
-use crate::calibrate::reading::{Held, measured};
+use crate::calibrate::reading::{Held, measured, refusals};
 use crate::calibrate::scenario::{
     CLIENTS, DELAYS_MS, Era, FIXED, PER_RATE, Probe, RATE_CLIENTS, Shape,
 };
@@ -220,12 +219,9 @@ impl Bench {
         while let Some(rate) = search.next() {
             let played = self.play(&Probe::rate(shape, workers, rate))?;
             let (phase, trust, reasons) = measured(&played.analysis).ok_or_else(unread)?;
-            let mut reasons = reasons.to_vec();
-            if played.reading.bad() > 0 {
-                let bad = say::plural(played.reading.bad(), "call");
-                reasons.push(format!("{bad} did not end ok"));
-            }
-            let is_valid = trust == Trust::Valid && played.reading.bad() == 0;
+            let reasons = refusals(phase, trust, reasons, played.reading.bad());
+            let is_valid = reasons.is_empty();
+            // The search closes in: the last valid rate is the highest, the last refused one the lowest.
             if is_valid {
                 cost = Some(played.reading.cost(phase.window.end, phase));
             } else {
