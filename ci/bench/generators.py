@@ -58,7 +58,9 @@ def play(mcpload, work, stub, seconds, load):
         raise SystemExit(f"mcpload made no report:\n{pathlib.Path(work, 'run.txt').read_text()}")
     analysis = json.loads(summary.read_text())["analysis"]
     phase = analysis["phases"][0]
-    phase["trust"] = analysis["trust"][0]["trust"] if analysis["trust"] else "unknown"
+    grades = analysis["trust"]
+    phase["trust"] = grades[0]["trust"] if grades else "unknown"
+    phase["reasons"] = [str(reason) for reason in grades[0]["reasons"]] if grades else []
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     phase["sent_for"] = max(event["at"] for event in events if event["event"] == "worker-ended") / 1e9
     shutil.rmtree(out, ignore_errors=True)

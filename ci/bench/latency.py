@@ -29,7 +29,7 @@ def measure(mcpload, work, rate):
         others = others.share(used["cpu"] + stub.cpu())
         log = stub.log()
     found = {"calls": log["calls"], "not_ok": phase["intended"] - phase["tally"]["ok"], "shed": phase["tally"]["shed"]}
-    found |= {"trust": phase["trust"], "busy": (used["loaded"] or used["cpu"]) / phase["sent_for"], "others": others}
+    found |= {"trust": phase["trust"], "reasons": phase["reasons"], "busy": (used["loaded"] or used["cpu"]) / phase["sent_for"], "others": others}
     for name in ("response", "service", "client_wait", "lag"):
         found |= {f"{name}_{quantile}_ns": phase[name][f"{quantile}_ns"] for quantile in QUANTILES}
     return found | {f"stub_{quantile}_ns": log["service_ns"][quantile] for quantile in QUANTILES}
@@ -53,8 +53,8 @@ def main():
         "settings": {"rounds": ROUNDS, "seconds": SECONDS, "connections": generators.CONNECTIONS},
         "rounds": found,
         "median": {
-            rate: {key: statistics.median(one[key] for one in rounds) for key, value in rounds[0].items() if not isinstance(value, str)}
-            | {"trust": sorted(one["trust"] for one in rounds)}
+            rate: {key: statistics.median(one[key] for one in rounds) for key, value in rounds[0].items() if isinstance(value, (int, float))}
+            | {"trust": sorted(one["trust"] for one in rounds), "reasons": sorted({reason for one in rounds for reason in one["reasons"]})}
             for rate, rounds in found.items()
         },
     }

@@ -121,7 +121,9 @@ def latency(found):
     yield from table(["rate", "", "the stub's log", "service", "response", "client wait", "lag"], rows)
     for rate, one in found["median"].items():
         if one["not_ok"] or set(one["trust"]) != {"valid"}:
-            yield f"At {count(int(rate))}/s: {one['not_ok']:.0f} operations not ok, trust {', '.join(one['trust'])}."
+            grades = ", ".join(f"{one['trust'].count(grade)} of {len(one['trust'])} {grade}" for grade in sorted(set(one["trust"])))
+            reasons = "; ".join(["", *one.get("reasons", [])])
+            yield f"At {count(int(rate))}/s: {one['not_ok']:.0f} operations not ok; rounds graded {grades}{reasons}."
             yield ""
 
 
