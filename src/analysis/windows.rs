@@ -4,7 +4,7 @@
 
 use super::timeline::Timeline;
 use crate::load::profiles::PROFILES;
-use crate::load::{Model, Span};
+use crate::load::{Model, Pause, Span};
 use crate::model::{Offset, Window};
 use crate::plan::{PhasePlan, Plan, WindowRef};
 use crate::registry::{Family, build};
@@ -72,24 +72,38 @@ pub fn intended(plan: &Plan, window: &Window) -> Option<u64> {
     Some(total)
 }
 
-/// The load of a phase in words, and whether any of it is closed.
-pub fn load_of(phase: &PhasePlan) -> (String, bool) {
-    let mut closed = false;
-    let words: Vec<String> = phase
-        .loads
-        .iter()
-        .map(
-            |(workload, spec)| match build(PROFILES, Family::Profile, spec) {
-                Ok(profile) => {
-                    closed |= matches!(profile.model(), Model::Closed(_));
-                    format!("{workload}: {}", profile.describe())
-                }
-                Err(_) => format!("{workload}: {}", spec.kind),
-            },
-        )
-        .collect();
-    if words.is_empty() {
-        return ("none".to_owned(), closed);
+/// The load of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// In words.
+    pub words: String,
+    /// Whether any of it is closed.
+    pub closed: bool,
+    /// Whether all that is closed is paced.
+    pub paced: bool,
+}
+
+/// The load of a phase: in words, and how it is produced.
+pub fn load_of(phase: &PhasePlan) -> Load {
+    let mut words = Vec::new();
+    let (mut closed, mut thinking) = (false, false);
+    for (workload, spec) in &phase.loads {
+        let Ok(profile) = build(PROFILES, Family::Profile, spec) else {
+            words.push(format!("{workload}: {}", spec.kind));
+            continue;
+        };
+        if let Model::Closed(users) = profile.model() {
+            closed = true;
+            thinking |= matches!(users.pause, Pause::Think { .. });
+        }
+        words.push(format!("{workload}: {}", profile.describe()));
     }
-    (words.join(", "), closed)
+    if words.is_empty() {
+        words.push("none".to_owned());
+    }
+    Load {
+        words: words.join(", "),
+        closed,
+        paced: closed && !thinking,
+    }
 }

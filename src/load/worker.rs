@@ -323,7 +323,7 @@ impl Run {
             if patience.is_none() && (over || self.course != Course::Planned) {
                 // Ends the attack; no user acts any more.
                 self.closed = None;
-                keeper = None;
+                drop(keeper.take());
                 patience = Some(now.saturating_add(nanos(longest)));
             }
             // A client whose operation has ended may still be replacing its session; that is to be recorded, too.

@@ -69,9 +69,9 @@ pub(super) const KIND: Kind<dyn Profile> = Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::load::profiles::tests::{nanos, profile};
     use serde_json::json;
+
+    use crate::load::profiles::tests::{nanos, profile};
 
     #[test]
     fn arrivals_are_evenly_spaced_and_end_with_the_phase() {

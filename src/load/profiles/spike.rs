@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_spike_without_rise_is_at_its_height_at_once() {
         let spike = profile("spike", spike("0s", "0s"));
-        let at = |ms| spike.count_before(&span(10.0), Offset(ms * 1_000_000));
+        let at = |ms: i64| spike.count_before(&span(10.0), Offset(ms * 1_000_000));
         assert_eq!(
             (at(2000), at(3000), at(5000), at(6000)),
             (20, 130, 350, 360)
