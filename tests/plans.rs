@@ -10,6 +10,9 @@ mod support;
 #[cfg(test)]
 #[path = "plans/clients.rs"]
 mod clients;
+#[cfg(test)]
+#[path = "plans/profiles.rs"]
+mod profiles;
 
 use mcpload::plan::{AuthPlan, Expectation, Plan, Secret};
 use mcpload::scenario::Overrides;

@@ -304,6 +304,9 @@ fn explanations_and_lists_look_like_this() {
         "recovery-time",
         "undecidable",
         "ramp",
+        "users",
+        "steps",
+        "replay",
         "driver",
     ]
     .map(|word| explain::explain(&CATALOG, word).unwrap())

@@ -232,7 +232,7 @@ impl User {
 fn think(generator: &mut ChaCha8Rng, pause: Pause) -> Duration {
     match pause {
         Pause::Think { least, most } if least < most => {
-            let span = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+            let span = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX);
             least + Duration::from_nanos(below(generator, span.saturating_add(1)))
         }
         Pause::Think { least, .. } => least,

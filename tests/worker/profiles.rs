@@ -133,9 +133,9 @@ fn by_client(record: &Record) -> BTreeMap<u32, Vec<&Call>> {
             clients.entry(call.client).or_default().push(call);
         }
     }
-    clients
-        .values_mut()
-        .for_each(|calls| calls.sort_by_key(|call| call.arrival));
+    for calls in clients.values_mut() {
+        calls.sort_by_key(|call| call.arrival);
+    }
     clients
 }
 

@@ -15,7 +15,8 @@ use crate::registry::{Acts, Field, Kind, KindInfo, Need, Ty};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Iterations {
     users: u32,
-    iterations: u64,
+    #[serde(rename = "iterations")]
+    all: u64,
     #[serde(flatten)]
     waits: Waits,
 }
@@ -25,15 +26,15 @@ impl Profile for Iterations {
         Model::Closed(Users {
             most: self.users,
             pause: self.waits.pause(),
-            iterations: Some(self.iterations),
+            iterations: Some(self.all),
         })
     }
 
     fn describe(&self) -> String {
-        let s = if self.iterations == 1 { "" } else { "s" };
+        let s = if self.all == 1 { "" } else { "s" };
         format!(
             "up to {} operation{s} of {}, {}",
-            self.iterations,
+            self.all,
             people::users(self.users),
             self.waits.words()
         )
@@ -42,7 +43,7 @@ impl Profile for Iterations {
     fn turn(&self, user: u32, length: Duration) -> Option<Turn> {
         let users = u64::from(self.users.max(1));
         let user_number = u64::from(user);
-        let acts = self.iterations / users + u64::from(user_number < self.iterations % users);
+        let acts = self.all / users + u64::from(user_number < self.all % users);
         (user < self.users && acts > 0).then(|| Turn {
             from: self.waits.first(user, self.users),
             until: Offset::from_duration(length),

@@ -114,7 +114,7 @@ mod tests {
 
     fn turns(from: u32, to: u32) -> Vec<(i64, i64)> {
         let profile = profile("ramping-users", json!({ "from": from, "to": to }));
-        (0..from.max(to) + 1)
+        (0..=from.max(to))
             .filter_map(|user| profile.turn(user, Duration::from_secs(4)))
             .map(|turn| {
                 (

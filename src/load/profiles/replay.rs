@@ -103,7 +103,7 @@ pub fn recorded(bytes: &[u8], column: &str) -> Result<Vec<i64>, RecordingError> 
         .headers()
         .map_err(|error| RecordingError::Form(line_of(&error)))?;
     let Some(place) = headers.iter().position(|name| name == column) else {
-        let has: Vec<String> = headers.iter().take(8).map(|name| shown(name)).collect();
+        let has: Vec<String> = headers.iter().take(8).map(shown).collect();
         return Err(RecordingError::NoColumn {
             column: shown(column),
             has: has.join(", "),
