@@ -326,7 +326,7 @@ fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
         fault = "one-dies"
         max = "5s"
     "#;
-    assert_eq!(refused(deployed).len(), 3);
+    assert_eq!(refused(deployed).len(), 2);
     let attached = r#"
         version = 1
         name = "staging"

@@ -1,3 +1,5 @@
+//! What files are recordings, and what the plan holds of them.
+
 use serde_json::json;
 
 use super::*;
