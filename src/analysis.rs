@@ -145,7 +145,10 @@ pub struct PhaseStats {
     pub load: String,
     /// Whether any of its load is closed.
     pub closed: bool,
-    /// Operations intended by the schedule; `None` for a closed model.
+    /// Whether all of its closed load is paced: then each act has a due time, and response times count from it.
+    #[serde(default)]
+    pub paced: bool,
+    /// Operations intended by the schedule; `None` for a closed model, unless its users have so many to do.
     pub intended: Option<u64>,
     /// What became of them.
     pub tally: Tally,
@@ -194,7 +197,7 @@ pub struct ObjectiveStats {
     pub bad: u64,
     /// Those of `bad` that load can cause.
     pub bad_by_load: u64,
-    /// Operations that the schedule intended in it; `None` for a closed model.
+    /// Operations that the schedule intended in it; `None` for a closed model, unless its users have so many to do.
     pub intended: Option<u64>,
     /// Samples and bad ones by the slot that served the (last) Call, most bad first; the empty name is "unknown".
     pub by_slot: Vec<SlotShare>,

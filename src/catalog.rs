@@ -16,27 +16,6 @@ use crate::report::Reporter;
 /// Names that will be kinds, with what they will do: family, name, summary.
 pub const LATER: &[(Family, &str, &str)] = &[
     (
-        Family::Profile,
-        "ramp",
-        "a rate that changes evenly from one value to another",
-    ),
-    (Family::Profile, "steps", "a rate that rises in steps"),
-    (
-        Family::Profile,
-        "spike",
-        "a constant rate with a short peak",
-    ),
-    (Family::Profile, "sine", "a rate that swings"),
-    (Family::Profile, "poisson", "random arrivals at a mean rate"),
-    (Family::Profile, "replay", "arrivals of a recorded run"),
-    (
-        Family::Profile,
-        "iterations",
-        "closed users with a fixed number of operations",
-    ),
-    (Family::Profile, "hold", "idle sessions that are only kept"),
-    (Family::Profile, "churn", "clients that come and go"),
-    (
         Family::Fault,
         "pause",
         "stops every process of the instance and lets it go on later",

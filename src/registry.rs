@@ -62,6 +62,13 @@ pub enum Ty {
         /// Greatest value.
         max: i64,
     },
+    /// A number, whole or with a fraction, from `min` to `max`; canonical: a number with a fraction.
+    Number {
+        /// Least value.
+        min: f64,
+        /// Greatest value.
+        max: f64,
+    },
     /// A duration with a unit, `"1.5s"`, from `min` to `max` nanoseconds; canonical: humantime text such as `1s 500ms`.
     Duration {
         /// Least value, nanoseconds.

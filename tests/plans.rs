@@ -10,6 +10,9 @@ mod support;
 #[cfg(test)]
 #[path = "plans/clients.rs"]
 mod clients;
+#[cfg(test)]
+#[path = "plans/profiles.rs"]
+mod profiles;
 
 use mcpload::plan::{AuthPlan, Expectation, Plan, Secret};
 use mcpload::scenario::Overrides;
@@ -323,7 +326,7 @@ fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
         fault = "one-dies"
         max = "5s"
     "#;
-    assert_eq!(refused(deployed).len(), 3);
+    assert_eq!(refused(deployed).len(), 2);
     let attached = r#"
         version = 1
         name = "staging"

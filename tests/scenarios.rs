@@ -100,3 +100,51 @@ fn users_of_a_closed_model_are_served() {
     let ok = summary["analysis"]["measured"]["ok"].as_u64().unwrap();
     assert!(ok > 400, "{ok} operations\n{}", ended.told());
 }
+
+#[test]
+fn a_spike_is_served_and_its_arrivals_are_those_of_the_plan() {
+    let _alone = alone();
+    let ended = Ended::of("spike", "seed=8");
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let summary = ended.run.json("report/summary.json");
+    let rush = &summary["analysis"]["phases"][1];
+    assert_eq!(rush["intended"], rush["tally"]["due"], "{rush}");
+    // 50/s for 4 s, 300/s for 3 s, 175/s in the mean for 1 s: 1275, give or take what chance gives (five standard deviations).
+    let due = rush["tally"]["due"].as_u64().unwrap();
+    assert!((1095..1455).contains(&due), "{due}");
+    ended.reports_the_same_again();
+}
+
+#[test]
+fn a_crowd_that_keeps_a_pace_is_served_and_its_response_times_count_from_the_pace() {
+    let _alone = alone();
+    let ended = Ended::of("ramping-users", "seed=9");
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let summary = ended.run.json("report/summary.json");
+    let crowd = &summary["analysis"]["phases"][1];
+    assert_eq!(
+        (&crowd["closed"], &crowd["paced"]),
+        (&true.into(), &true.into())
+    );
+    // 30 users four times a second for 5 s, at most; each could be late by a whole turn.
+    let due = crowd["tally"]["due"].as_u64().unwrap();
+    assert!((300..=600).contains(&due), "{due}");
+    assert_eq!(crowd["lag"]["samples"].as_u64(), Some(due));
+}
+
+#[test]
+fn idle_sessions_are_held_and_those_that_are_lost_are_replaced() {
+    let _alone = alone();
+    let ended = Ended::of("idle-sessions", "seed=10");
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let summary = ended.run.json("report/summary.json");
+    let sessions = &summary["analysis"]["sessions"];
+    let count = |what: &str| sessions[what].as_u64().unwrap();
+    assert_eq!(count("born"), 60, "{sessions}");
+    assert!(count("lost") > 0, "{sessions}");
+    assert_eq!(count("re_established"), count("lost"), "{sessions}");
+    assert!(count("streams") >= 60 + count("lost"), "{sessions}");
+    // Nothing else was to arrive than the calls of the other workload.
+    let chaos = &summary["analysis"]["phases"][1];
+    assert_eq!(chaos["intended"], chaos["tally"]["due"]);
+}

@@ -30,7 +30,7 @@ fn read(text: &str) -> Result<(), Diagnostics> {
         let text = if name.contains("pem") {
             "-----BEGIN CERTIFICATE-----\n"
         } else {
-            "id\n1\n"
+            "id,at\n1,1\n"
         };
         Ok(text.as_bytes().to_vec())
     };
@@ -179,12 +179,38 @@ fn with_key(key: &Key, all: &[Key]) -> Value {
             let table = at.as_table_mut().unwrap();
             table.retain(|key, _| ["name", "target", "at", "fault"].contains(&key));
             table.insert(tag.to_owned(), Value::String(kind.to_owned()));
-            for field in info.fields.iter().filter(|field| field.acts == Acts::Now) {
+            let wanted = segments.get(number + 1).copied().unwrap_or_default();
+            let fields = info.fields.iter().filter(|field| {
+                field.acts == Acts::Now && !excludes(kind, wanted.trim_end_matches("[]"), field.key)
+            });
+            for field in fields {
                 table.insert(field.key.to_owned(), example(field.example));
             }
         }
     }
     root
+}
+
+/// Whether `key` of this kind is not to stand beside `wanted`.
+fn excludes(kind: &str, wanted: &str, key: &str) -> bool {
+    match kind {
+        "steps" => {
+            let is_stair = |key| ["from", "to", "step", "every"].contains(&key);
+            if wanted == "rates" {
+                is_stair(key)
+            } else {
+                key == "rates"
+            }
+        }
+        "users" | "ramping-users" | "iterations" => {
+            key == if wanted == "pacing" {
+                "think"
+            } else {
+                "pacing"
+            }
+        }
+        _ => false,
+    }
 }
 
 fn example(text: &str) -> Value {
@@ -304,6 +330,9 @@ fn explanations_and_lists_look_like_this() {
         "recovery-time",
         "undecidable",
         "ramp",
+        "users",
+        "steps",
+        "replay",
         "driver",
     ]
     .map(|word| explain::explain(&CATALOG, word).unwrap())

@@ -313,6 +313,9 @@ fn role_slots<'a>(plan: &'a Plan, fault: &'a FaultPlan) -> impl Iterator<Item = 
 /// Operations a second that the schedule has in the phase of `at`; `None` for a closed model.
 fn rate_at(plan: &Plan, at: Offset) -> Option<f64> {
     let phase = plan.phase_at(at)?;
+    if windows::load_of(phase).closed {
+        return None;
+    }
     let intended = windows::intended(plan, &phase.window)?;
     #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
     let rate = intended as f64 / phase.window.length().as_secs_f64();

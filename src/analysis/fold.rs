@@ -263,7 +263,7 @@ impl<'a> Fold<'a> {
         let phases = self.plan.phases.iter();
         phases
             .map(|phase| {
-                let (load, closed) = windows::load_of(phase);
+                let load = windows::load_of(phase);
                 let tally: Tally = self.counts.sum(|key| key.phase == phase.name);
                 let of = |measure, shed| {
                     self.latencies.label(measure, shed, |label| {
@@ -274,8 +274,9 @@ impl<'a> Fold<'a> {
                     name: phase.name.clone(),
                     window: phase.window,
                     measured: phase.measure,
-                    load,
-                    closed,
+                    load: load.words,
+                    closed: load.closed,
+                    paced: load.paced,
                     intended: windows::intended(self.plan, &phase.window),
                     response: of(Measure::Response, tally.shed),
                     service: of(Measure::Service, 0),

@@ -216,7 +216,8 @@ fn own_lateness(phase: &PhaseStats, complete: bool, reasons: &mut Vec<(Trust, St
         reasons.push((trust, words));
     }
     let taken = due.saturating_sub(shed);
-    if let Some(intended) = phase.intended
+    // What closed users do not get round to is what the fleet had no time for.
+    if let Some(intended) = phase.intended.filter(|_| !phase.closed)
         && complete
         && real(taken) < LEAST_TAKEN * real(intended)
     {

@@ -3,8 +3,8 @@
 //! Pure. Each window is judged on its own; one whose fault never began or never healed does not exist.
 
 use super::timeline::Timeline;
-use crate::load::Model;
 use crate::load::profiles::PROFILES;
+use crate::load::{Model, Pause, Span};
 use crate::model::{Offset, Window};
 use crate::plan::{PhasePlan, Plan, WindowRef};
 use crate::registry::{Family, build};
@@ -45,27 +45,26 @@ pub fn fault_of(window: &WindowRef) -> Option<&str> {
     }
 }
 
-/// How many operations the schedule has in `window`; `None` if any load in it is closed, or of an unknown kind.
+/// How many operations the schedule has in `window`; `None` if any load in it is closed, or of an unknown kind. Closed users with
+/// a number of operations to do intend them in their phase as a whole.
 pub fn intended(plan: &Plan, window: &Window) -> Option<u64> {
     let mut total = 0_u64;
-    for phase in &plan.phases {
+    for (number, phase) in plan.phases.iter().enumerate() {
         let Some(part) = phase.window.intersect(window) else {
             continue;
         };
-        for spec in phase.loads.values() {
+        for (workload, spec) in &phase.loads {
             let profile = build(PROFILES, Family::Profile, spec).ok()?;
-            if profile.model() != Model::Open {
-                return None;
-            }
-            let length = phase.window.length();
-            let count = if part == phase.window {
-                profile.count(length)?
-            } else {
-                let inside = profile
-                    .arrivals(length)
-                    .filter(|due| part.contains(*due + phase.window.start.since(Offset::ZERO)))
-                    .count();
-                u64::try_from(inside).unwrap_or(u64::MAX)
+            let count = match profile.model() {
+                Model::Open => {
+                    let span = Span::of(plan, number, workload)?;
+                    let begin = phase.window.start.since(Offset::ZERO);
+                    let before = |at: Offset| profile.count_before(&span, at - begin);
+                    before(part.end).saturating_sub(before(part.start))
+                }
+                Model::Closed(users) if part == phase.window => users.iterations?,
+                Model::Closed(_) => return None,
+                Model::Idle { .. } => 0,
             };
             total = total.saturating_add(count);
         }
@@ -73,24 +72,38 @@ pub fn intended(plan: &Plan, window: &Window) -> Option<u64> {
     Some(total)
 }
 
-/// The load of a phase in words, and whether any of it is closed.
-pub fn load_of(phase: &PhasePlan) -> (String, bool) {
-    let mut closed = false;
-    let words: Vec<String> = phase
-        .loads
-        .iter()
-        .map(
-            |(workload, spec)| match build(PROFILES, Family::Profile, spec) {
-                Ok(profile) => {
-                    closed |= profile.model() != Model::Open;
-                    format!("{workload}: {}", profile.describe())
-                }
-                Err(_) => format!("{workload}: {}", spec.kind),
-            },
-        )
-        .collect();
-    if words.is_empty() {
-        return ("none".to_owned(), closed);
+/// The load of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// In words.
+    pub words: String,
+    /// Whether any of it is closed.
+    pub closed: bool,
+    /// Whether all that is closed is paced.
+    pub paced: bool,
+}
+
+/// The load of a phase: in words, and how it is produced.
+pub fn load_of(phase: &PhasePlan) -> Load {
+    let mut words = Vec::new();
+    let (mut closed, mut thinking) = (false, false);
+    for (workload, spec) in &phase.loads {
+        let Ok(profile) = build(PROFILES, Family::Profile, spec) else {
+            words.push(format!("{workload}: {}", spec.kind));
+            continue;
+        };
+        if let Model::Closed(users) = profile.model() {
+            closed = true;
+            thinking |= matches!(users.pause, Pause::Think { .. });
+        }
+        words.push(format!("{workload}: {}", profile.describe()));
     }
-    (words.join(", "), closed)
+    if words.is_empty() {
+        words.push("none".to_owned());
+    }
+    Load {
+        words: words.join(", "),
+        closed,
+        paced: closed && !thinking,
+    }
 }

@@ -34,6 +34,7 @@ use crate::model::protocol::Era;
 use crate::plan::{Transport, VanishHow};
 
 mod attempts;
+mod care;
 mod detect;
 mod learn;
 mod listener;
@@ -175,6 +176,8 @@ pub(crate) struct Client {
     sessions: u32,
     /// Whether this user had a session before; the next one replaces it.
     had_session: bool,
+    /// Operations since it began anew, where the load wants that.
+    operations: u32,
     requests: u64,
 }
 
@@ -205,6 +208,7 @@ impl Client {
             authority: proof::authority(shared, workload, number),
             sessions: 0,
             had_session: false,
+            operations: 0,
             requests: 0,
         })
     }

@@ -14,6 +14,7 @@
 //! 95th percentiles of both are held against the stub's own log (not below it but for the resolution of the histograms, at most
 //! twice as long), and the counts of calls are the same.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,13 +29,14 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::Model;
 use super::client::{Job, Shared};
 use super::crew::Crew;
+use super::draw::below;
 use super::pacer::Stretch;
 use super::recording::Arrived;
 use super::recording::second::Label;
 use super::table::nanos;
+use super::{Model, Pause};
 use crate::clock::{self, Clock};
 
 /// The pause of a transaction that has nothing more to do, until goose ends it.
@@ -56,6 +58,12 @@ struct User {
     generator: ChaCha8Rng,
     /// How often the user has acted.
     acts: u64,
+    /// The phase of the last act, and how often the user has acted in it.
+    lately: (Option<u32>, u64),
+    /// When the last act began, raw.
+    began: i64,
+    /// When it ended, raw.
+    ended: Rc<Cell<i64>>,
 }
 
 /// The users of a worker, and the attack that makes them act.
@@ -122,8 +130,12 @@ impl Closed {
             return;
         };
         let now = clock::now();
-        let (phase, think) = match part_of(user, clock.offset(now), stretches) {
-            Part::Acts { phase, think } => (phase, think),
+        let (phase, pause, first) = match part_of(user, clock.offset(now), stretches) {
+            Part::Acts {
+                phase,
+                pause,
+                first,
+            } => (phase, pause, first.saturating_add(clock.t0())),
             Part::Waits { until } => {
                 // Nobody hears it when the run is over.
                 let _ = act.next.send(until.saturating_add(clock.t0()));
@@ -152,29 +164,38 @@ impl Closed {
             protocol,
             phase: Some(phase),
         };
-        let released = Arrived {
-            taken: now,
-            due: now,
-            label,
-        };
-        shared.recorder.borrow_mut().acted(released);
+        let (due, taken) = user.due(pause, phase, first, now);
+        let released = Arrived { taken, due, label };
+        match pause {
+            Pause::Think { .. } => shared.recorder.borrow_mut().acted(released),
+            Pause::Pacing(_) => shared.recorder.borrow_mut().released(released),
+        }
         let (ended, end) = oneshot::channel();
         let job = Job {
             // Act number n of client c: the same for any number of workers.
             arrival: user.acts * u64::from(plan.clients) + u64::from(user.client),
             operation,
             phase: Some(phase),
-            due: now,
-            taken: now,
+            due,
+            taken,
             generator: argument_draws(&mut user.generator),
             ended: Some(ended),
         };
         user.acts += 1;
+        user.lately.1 += 1;
+        user.began = now;
+        let think = think(&mut user.generator, pause);
         crew.give(user.workload, user.client, job);
+        let ended = Rc::clone(&user.ended);
         tokio::task::spawn_local(async move {
             // Told or dropped, the operation has ended.
             let _ = end.await;
-            let _ = act.next.send(clock::now().saturating_add(nanos(think)));
+            ended.set(clock::now());
+            let next = match pause {
+                Pause::Think { .. } => ended.get().saturating_add(nanos(think)),
+                Pause::Pacing(pacing) => now.saturating_add(nanos(pacing)),
+            };
+            let _ = act.next.send(next);
         });
     }
 
@@ -191,6 +212,39 @@ impl Drop for Closed {
     }
 }
 
+impl User {
+    /// When an act of this phase that begins now was due, and when it was released: without a pace, now. A paced user is free to
+    /// act when the act is due and the one before has ended; what came later than that is our own lateness, and what was
+    /// due before is the user's wait. `first` is when the user first acts in the phase. All raw.
+    fn due(&mut self, pause: Pause, phase: u32, first: i64, now: i64) -> (i64, i64) {
+        if self.lately.0 != Some(phase) {
+            self.lately = (Some(phase), 0);
+        }
+        let Pause::Pacing(pacing) = pause else {
+            return (now, now);
+        };
+        let due = match self.lately.1 {
+            0 => first,
+            _ => self.began.saturating_add(nanos(pacing)),
+        };
+        let due = due.min(now);
+        let free = due.max(self.ended.get());
+        (due, due.saturating_add(now.saturating_sub(free).max(0)))
+    }
+}
+
+/// How long the user thinks after an act.
+fn think(generator: &mut ChaCha8Rng, pause: Pause) -> Duration {
+    match pause {
+        Pause::Think { least, most } if least < most => {
+            let span = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX);
+            least + Duration::from_nanos(below(generator, span.saturating_add(1)))
+        }
+        Pause::Think { least, .. } => least,
+        Pause::Pacing(_) => Duration::ZERO,
+    }
+}
+
 /// A generator for the arguments of one act, so that how many they draw does not move the user's later draws.
 fn argument_draws(generator: &mut ChaCha8Rng) -> ChaCha8Rng {
     use rand::{Rng, SeedableRng};
@@ -203,7 +257,9 @@ fn argument_draws(generator: &mut ChaCha8Rng) -> ChaCha8Rng {
 enum Part {
     Acts {
         phase: u32,
-        think: Duration,
+        pause: Pause,
+        /// When the user first acts in the phase, offset in nanoseconds.
+        first: i64,
     },
     /// Until this offset, nanoseconds.
     Waits {
@@ -217,20 +273,31 @@ fn part_of(user: &User, now: crate::model::Offset, stretches: &[Stretch]) -> Par
         .iter()
         .filter(|stretch| stretch.workload == user.workload && now < stretch.end);
     for stretch in mine {
-        if let Model::Closed { users, think } = stretch.profile.model()
-            && user.client < users
-        {
-            return if now < stretch.start {
-                Part::Waits {
-                    until: stretch.start.nanos(),
-                }
-            } else {
-                Part::Acts {
-                    phase: stretch.phase,
-                    think,
-                }
-            };
+        let Model::Closed(users) = stretch.profile.model() else {
+            continue;
+        };
+        let Some(turn) = stretch.profile.turn(user.client, stretch.span.length) else {
+            continue;
+        };
+        let begin = stretch.start.nanos();
+        let acted = match user.lately {
+            (Some(phase), acts) if phase == stretch.phase => acts,
+            _ => 0,
+        };
+        let has_done_all = turn.acts.is_some_and(|most| acted >= most);
+        if has_done_all || now.nanos() >= begin.saturating_add(turn.until.nanos()) {
+            continue;
         }
+        let first = begin.saturating_add(turn.from.nanos());
+        return if now.nanos() < first {
+            Part::Waits { until: first }
+        } else {
+            Part::Acts {
+                phase: stretch.phase,
+                pause: users.pause,
+                first,
+            }
+        };
     }
     Part::IsDone
 }
@@ -239,9 +306,9 @@ fn part_of(user: &User, now: crate::model::Offset, stretches: &[Stretch]) -> Par
 fn users(shared: &Shared, stretches: &[Stretch]) -> Vec<User> {
     let mut most: BTreeMap<u32, u32> = BTreeMap::new();
     for stretch in stretches {
-        if let Model::Closed { users, .. } = stretch.profile.model() {
+        if let Model::Closed(users) = stretch.profile.model() {
             let seen = most.entry(stretch.workload).or_default();
-            *seen = users.max(*seen);
+            *seen = users.most.max(*seen);
         }
     }
     let table = &shared.table;
@@ -259,6 +326,9 @@ fn users(shared: &Shared, stretches: &[Stretch]) -> Vec<User> {
             client,
             generator: workload.arrivals.user(client),
             acts: 0,
+            lately: (None, 0),
+            began: 0,
+            ended: Rc::new(Cell::new(i64::MIN)),
         }));
     }
     all

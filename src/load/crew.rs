@@ -160,13 +160,38 @@ impl Crew {
     ) {
         let mut next = Some(first);
         while let Some(job) = next {
+            let plan = self.shared.table.workloads.get(workload as usize);
+            let stays = plan.and_then(|plan| plan.churn(job.phase));
             // Boxed, so that the task that is moved for each operation stays small: the operation itself is some 10 KB.
             Box::pin(client.carry_out(job)).await;
+            if stays.is_some() {
+                Box::pin(client.come_and_go(stays)).await;
+            }
             next = self
                 .with_slot(workload, number, |slot| slot.queue.pop_front())
                 .flatten();
         }
         self.put_back(workload, number, client);
+    }
+
+    /// Has a client that does nothing look after its session, if that is needed; whether it is.
+    pub(crate) fn tend(self: &Rc<Self>, workload: u32, client: u32) -> bool {
+        let idle = self.with_slot(workload, client, |slot| {
+            slot.client.take_if(|client| client.needs_care())
+        });
+        let Some(mut idle) = idle.flatten() else {
+            return false;
+        };
+        let this = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            idle.tend().await;
+            let next = this.with_slot(workload, client, |slot| slot.queue.pop_front());
+            match next.flatten() {
+                Some(job) => this.keep_busy(workload, client, idle, job).await,
+                None => this.put_back(workload, client, idle),
+            }
+        });
+        true
     }
 
     fn put_back(&self, workload: u32, number: u32, client: Box<Client>) {

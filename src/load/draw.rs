@@ -126,7 +126,7 @@ pub fn traits(seed: Seed, workload: &WorkloadPlan, client: u32) -> Option<Traits
         dialect,
         cold: is_drawn(&mut generator, workload.connections.cold),
         // Later traits are drawn after earlier ones, so that a stored seed keeps its meaning.
-        listens: is_drawn(&mut generator, workload.listen),
+        listens: is_drawn(&mut generator, workload.listen) || client < workload.held,
         vanishes: workload
             .vanish
             .filter(|vanish| is_drawn(&mut generator, vanish.share))

@@ -13,7 +13,7 @@ use super::crew::Crew;
 use super::recording::Arrived;
 use super::recording::second::Label;
 use super::table::nanos;
-use super::{Profile, profiles::PROFILES};
+use super::{Profile, Span, profiles::PROFILES};
 use crate::clock::{self, Clock};
 use crate::model::Offset;
 use crate::plan::Plan;
@@ -32,6 +32,8 @@ pub(crate) struct Stretch {
     pub(crate) start: Offset,
     /// The end of the phase.
     pub(crate) end: Offset,
+    /// What the profile is played in.
+    pub(crate) span: Span,
     /// The profile.
     pub(crate) profile: Box<dyn Profile>,
 }
@@ -50,6 +52,12 @@ pub(crate) fn stretches(plan: &Plan) -> Result<Vec<Stretch>, SpecError> {
                     phase: number,
                     start: phase.window.start,
                     end: phase.window.end,
+                    span: Span {
+                        length: phase.window.length(),
+                        seed: plan.seed,
+                        workload: plan_of.number,
+                        phase: number,
+                    },
                     profile: build(PROFILES, Family::Profile, spec)?,
                 });
             }
@@ -98,8 +106,7 @@ impl<'a> Pacer<'a> {
                     .filter(move |stretch| stretch.workload == workload)
                     .filter(|stretch| stretch.profile.model() == Model::Open);
                 let due = mine.flat_map(|stretch| {
-                    let length = stretch.end.since(stretch.start);
-                    let arrivals = stretch.profile.arrivals(length);
+                    let arrivals = stretch.profile.arrivals(&stretch.span);
                     arrivals.map(|at| (Offset(stretch.start.nanos() + at.nanos()), stretch.phase))
                 });
                 let mut stream = Stream {

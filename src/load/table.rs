@@ -12,10 +12,12 @@ use thiserror::Error;
 
 use super::data::{DataError, DataSet, DataTable};
 use super::draw::Arrivals;
+use super::profiles::PROFILES;
 use super::template::TemplateError;
 use crate::mcp::auth::Credentials;
 use crate::model::Offset;
 use crate::plan::{self, AuthPlan, CancelPlan, Counted, Plan, Promise, Secret};
+use crate::registry::{Family, build};
 
 mod step;
 
@@ -51,6 +53,8 @@ pub(crate) struct Workload {
     bearers: Vec<HeaderValue>,
     /// What its clients get tokens with.
     pub(crate) credentials: Option<Credentials>,
+    /// By the place of the phase: after how many operations a client begins anew.
+    churn: Vec<Option<u32>>,
     /// The rows of its data files.
     pub(crate) data: DataSet,
     /// The bound of a request that keeps sessions: the longest of its operations' timeouts.
@@ -208,6 +212,7 @@ impl Workload {
             headers: headers(workload)?,
             bearers: bearers(workload)?,
             credentials: credentials(workload)?,
+            churn: churn(plan, workload),
             data: data(plan, workload)?,
             upkeep_timeout,
         })
@@ -215,6 +220,11 @@ impl Workload {
 }
 
 impl Workload {
+    /// After how many operations of this phase a client begins anew; `None`: it stays.
+    pub(crate) fn churn(&self, phase: Option<u32>) -> Option<u32> {
+        *self.churn.get(phase? as usize)?
+    }
+
     /// The headers of every request of a client.
     pub(crate) fn headers_of(&self, client: u32) -> HeaderMap {
         let mut headers = self.headers.clone();
@@ -224,6 +234,15 @@ impl Workload {
         }
         headers
     }
+}
+
+fn churn(plan: &Plan, workload: &plan::WorkloadPlan) -> Vec<Option<u32>> {
+    let of = |phase: &plan::PhasePlan| {
+        // A profile that cannot be built is an error of whoever plays it.
+        let spec = phase.loads.get(&workload.name)?;
+        build(PROFILES, Family::Profile, spec).ok()?.churn()
+    };
+    plan.phases.iter().map(of).collect()
 }
 
 fn bearers(workload: &plan::WorkloadPlan) -> Result<Vec<HeaderValue>, TableError> {

@@ -20,6 +20,7 @@ use super::client::Shared;
 use super::closed::Closed;
 use super::crew::Crew;
 use super::frames::{Assignment, Failed, FromWorker, Hello, ToWorker};
+use super::keeper::Keeper;
 use super::links::Ways;
 use super::pacer::{Pacer, Stretch, stretches};
 use super::recording::{Parcel, Recorder, next_edge};
@@ -309,6 +310,7 @@ impl Run {
             .saturating_add(self.shared.table.plan.end().nanos());
         let longest = self.shared.table.plan.longest_operation() + Duration::from_secs(1);
         let mut pacer = Pacer::new(&self.shared, &self.crew, clock, stretches);
+        let mut keeper = Keeper::start(&self.shared, &self.crew);
         // Set when no more arrivals come: until then what is under way may take.
         let mut patience: Option<i64> = None;
         loop {
@@ -322,6 +324,7 @@ impl Run {
             if patience.is_none() && (over || self.course != Course::Planned) {
                 // Ends the attack; no user acts any more.
                 self.closed = None;
+                drop(keeper.take());
                 patience = Some(now.saturating_add(nanos(longest)));
             }
             // A client whose operation has ended may still be replacing its session; that is to be recorded, too.

@@ -24,7 +24,7 @@ pub enum Purpose {
     Target = 3,
     /// Think times and choices of a closed-load user; the index is the user's.
     User = 4,
-    /// Times of random arrivals; the index is the workload's.
+    /// Times of random arrivals; the group is the workload, the index the phase.
     Profile = 5,
     /// Whether a call is cancelled; the index is the arrival's.
     Cancel = 6,

@@ -119,10 +119,12 @@ fn connections_of(workload: &WorkloadPlan, workers: u64) -> u64 {
         Sharing::Pool(size) => clients.min(u64::from(size) * workers),
     };
     let one_stream = workload.transport == Transport::Websocket;
-    let beside = if (legacy || workload.listen > Share::ZERO) && !one_stream {
+    let beside = if one_stream {
+        0
+    } else if legacy || workload.listen > Share::ZERO {
         clients
     } else {
-        0
+        u64::from(workload.held)
     };
     calls + beside
 }

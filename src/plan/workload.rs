@@ -34,6 +34,10 @@ pub struct WorkloadPlan {
     /// The share of the clients that keep a stream of the server's messages open: GET in the legacy era, `subscriptions/listen` in
     /// the modern one.
     pub listen: Share,
+    /// The clients below this number keep one whatever `listen` draws, and have their session looked after while they do nothing
+    /// (profile `hold`).
+    #[serde(default)]
+    pub held: u32,
     /// Clients that leave without a word; `None`: none do.
     pub vanish: Option<VanishPlan>,
     /// The operations; journeys refer to others by index.
@@ -66,6 +70,7 @@ impl WorkloadPlan {
             recovery: RecoveryPlan::preset("spec"),
             goodbye: true,
             listen: Share::ZERO,
+            held: 0,
             vanish: None,
             operations,
             headers: BTreeMap::new(),

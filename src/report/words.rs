@@ -21,6 +21,8 @@ pub const NOTHING: &str = "-";
 pub const FAILED: &str = "failed";
 /// What stands beside the numbers of a closed model.
 pub const CLOSED: &str = "closed model: service time, not corrected for omission";
+/// What is said beside the numbers of a paced closed model.
+pub const PACED: &str = "closed model, paced: response time, from when each act was due; a user who waits begins no other";
 
 /// The longest foreign text that a report shows, in characters; the rest is counted.
 const LONGEST: usize = 2_000;

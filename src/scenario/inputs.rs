@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use super::{Scenario, Spans};
 use crate::diag::{Diagnostic, codes};
 use crate::load::data::{self, DataTable};
+use crate::load::profiles::replay;
+use crate::registry::Spec;
 
 /// How files are read: bytes, or why not. Paths are as written.
 pub type ReadFile<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
@@ -31,6 +33,8 @@ pub struct Input {
     pub columns: Vec<String>,
     /// How many rows it has beside them.
     pub rows: u64,
+    /// The times of a recording, nanoseconds, in order; empty for other files.
+    pub arrivals: Vec<i64>,
 }
 
 /// The files of a scenario, by the path of the value that names them (`workload[0].data[1].file`).
@@ -86,6 +90,7 @@ pub(super) fn read(
                         path: format!("inputs/{owner}.{}.csv", file.name),
                         columns: table.columns().to_vec(),
                         rows: table.rows(),
+                        arrivals: Vec::new(),
                         bytes,
                     };
                     inputs.files.insert(path, input);
@@ -113,6 +118,7 @@ pub(super) fn read(
                     bytes,
                     columns: Vec::new(),
                     rows: 0,
+                    arrivals: Vec::new(),
                 };
                 inputs.files.insert(path.to_owned(), input);
             } else {
@@ -125,7 +131,61 @@ pub(super) fn read(
             }
         }
     }
+    recordings(scenario, spans, files, wrong, &mut inputs);
     inputs
+}
+
+/// Reads the recordings that profiles replay.
+fn recordings(
+    scenario: &Scenario,
+    spans: &Spans,
+    files: &ReadFile<'_>,
+    wrong: &mut Vec<Diagnostic>,
+    inputs: &mut Inputs,
+) {
+    let mut loads: Vec<(String, String, &Spec)> = Vec::new();
+    for (number, phase) in scenario.phase.iter().enumerate() {
+        let path = format!("phase[{number}]");
+        if let Some(spec) = &phase.load {
+            loads.push((
+                format!("{path}.load"),
+                format!("phase-{}", number + 1),
+                spec,
+            ));
+        }
+        for (name, spec) in phase.loads.iter().flatten() {
+            let copy = format!("phase-{}.{name}", number + 1);
+            loads.push((format!("{path}.loads.{name}"), copy, spec));
+        }
+    }
+    for (path, copy, spec) in loads {
+        let Some((file, column)) = replay::source(spec) else {
+            continue;
+        };
+        let path = format!("{path}.{}", replay::FILE);
+        let Some(bytes) = bytes(file, &path, spans, files, wrong) else {
+            continue;
+        };
+        match replay::recorded(&bytes, column) {
+            Ok(arrivals) => {
+                let input = Input {
+                    // Data files end in `.csv`, so that no two are the same.
+                    path: format!("inputs/{copy}.arrivals"),
+                    columns: Vec::new(),
+                    rows: arrivals.len() as u64,
+                    arrivals,
+                    bytes,
+                };
+                inputs.files.insert(path, input);
+            }
+            Err(error) => wrong.push(Diagnostic::new(
+                &codes::BAD_DATA,
+                spans.place(&path),
+                format!("`{}` is no recording: {error}", file.escape_debug()),
+                "expected CSV with the time of an arrival in each row",
+            )),
+        }
+    }
 }
 
 fn bytes(

@@ -64,6 +64,7 @@ fn below(catalog: &Catalog, ty: &Ty, path: &str, found: &mut Vec<Key>) {
         | Ty::Name
         | Ty::Bool
         | Ty::Integer { .. }
+        | Ty::Number { .. }
         | Ty::Duration { .. }
         | Ty::Rate
         | Ty::Share

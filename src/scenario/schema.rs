@@ -87,6 +87,9 @@ fn of_type(catalog: &Catalog, ty: &Ty) -> Value {
         Ty::Integer { min, max } => {
             or_template(&json!({ "type": "integer", "minimum": min, "maximum": max }))
         }
+        Ty::Number { min, max } => {
+            or_template(&json!({ "type": "number", "minimum": min, "maximum": max }))
+        }
         Ty::Duration { .. } => or_template(&reference("duration")),
         Ty::Rate => or_template(&reference("rate")),
         Ty::Share => or_template(&reference("share")),

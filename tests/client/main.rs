@@ -18,6 +18,8 @@ mod eras;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod hold;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod independent;

@@ -81,6 +81,7 @@ fn phase(name: &str, from: f64, to: f64, measured: bool, tally: Tally) -> PhaseS
         }
         .to_owned(),
         closed: false,
+        paced: false,
         intended: Some(tally.due),
         tally,
         response: quantiles(tally.due, tally.bad(), 2_150),

@@ -9,9 +9,11 @@
 )]
 
 mod answers;
+mod closed;
 mod conductor;
 mod interop;
 mod plan;
+mod profiles;
 mod schedule;
 mod sessions;
 mod stopping;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mcpload::model::{Call, Class, Outcome, ProtocolVersion};
+use mcpload::model::{Class, Outcome, ProtocolVersion};
 use mcpload::plan::{Dialect, Method};
 use serde_json::json;
 
@@ -228,67 +228,4 @@ fn what_is_late_by_our_own_fault_is_shed_and_counted() {
     assert_eq!((record.totals.shed, record.totals.operations), (100, 0));
     assert_eq!(record.values("lag/"), 100);
     assert!(record.of_arrivals().is_empty());
-}
-
-#[test]
-fn users_act_wait_and_think_and_keep_their_sessions_over_phases() {
-    // The only test with users: goose can run one attack in a process.
-    let stub = Stub::start(Manner::Json);
-    let mut plan = plan::constant("10/s", SECOND);
-    let users = |users, think| plan::spec("users", json!({ "users": users, "think": think }));
-    plan.phases = vec![
-        plan::phase("few", 0, SECOND, users(2, "100ms")),
-        plan::phase("many", 1000, SECOND, users(5, "50ms")),
-    ];
-    let record = run(&plan, &stub.url);
-    let calls = record.of_arrivals();
-    assert!(
-        calls
-            .iter()
-            .all(|call| call.outcome == Outcome::Ok && call.ends_operation())
-    );
-    let in_phase = |phase: &str| {
-        calls
-            .iter()
-            .filter(|call| call.phase == phase)
-            .copied()
-            .collect::<Vec<_>>()
-    };
-    let (few, many) = (in_phase("few"), in_phase("many"));
-    let clients = |calls: &[&Call]| {
-        calls
-            .iter()
-            .map(|call| call.client)
-            .collect::<BTreeSet<_>>()
-    };
-    assert_eq!(clients(&few), BTreeSet::from([0, 1]));
-    assert_eq!(clients(&many), (0..5).collect());
-    // A user who thinks for 100 ms acts at most ten times in a second (and once more at its begin).
-    assert!((2..=22).contains(&few.len()), "{}", few.len());
-    assert!((5..=105).contains(&many.len()), "{}", many.len());
-    for user in 0..5 {
-        let mut acts: Vec<_> = calls.iter().filter(|call| call.client == user).collect();
-        acts.sort_by_key(|call| call.due);
-        assert!(
-            acts.windows(2)
-                .all(|pair| pair[1].due.nanos() - pair[0].done.nanos() >= 50_000_000)
-        );
-        let numbers: Vec<u64> = acts.iter().filter_map(|call| call.arrival).collect();
-        let wanted = (0_u64..)
-            .map(|act| act * 10 + u64::from(user))
-            .take(numbers.len());
-        assert_eq!(numbers, wanted.collect::<Vec<_>>());
-        assert!(
-            acts.iter()
-                .all(|call| call.session == Some(1) && call.taken == Some(call.due))
-        );
-    }
-    let ended = u64::try_from(calls.len()).unwrap();
-    assert_eq!(
-        (
-            record.sum(|row| row.arrivals),
-            record.sum(|row| row.operations_ok)
-        ),
-        (ended, ended)
-    );
 }

@@ -4,6 +4,7 @@
 //! it ended. Modern: `subscriptions/listen`, opened anew where it ended without its response. Requests of the server that
 //! come on it are answered. Invariant: each opening is a Call, each end before its time a row of `sessions.csv.zst`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -38,7 +39,12 @@ pub(super) struct Listener {
     task: tokio::task::JoinHandle<()>,
     /// Told, or dropped, when the first opening has come to something.
     opened: Option<oneshot::Receiver<()>>,
+    /// Why nobody tries to open it any more, until somebody has asked.
+    refusal: Rc<Cell<Option<Refusal>>>,
 }
+
+/// The answer to the last opening.
+type Refusal = (Class, Option<i64>);
 
 impl Drop for Listener {
     fn drop(&mut self) {
@@ -53,6 +59,16 @@ impl Listener {
             // Dropped: the stream is over, which is an answer too.
             let _ = opened.await;
         }
+    }
+
+    /// Whether the server refuses it for good, and nobody has asked why.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal.get().is_some()
+    }
+
+    /// The answer of a server that refuses it for good; once.
+    pub(super) fn take_refusal(&mut self) -> Option<Refusal> {
+        self.refusal.take()
     }
 }
 
@@ -84,12 +100,15 @@ impl Client {
             timeout: self.upkeep_timeout(),
             requests: FIRST_ID + (u64::from(self.sessions) << 20),
             numbers: Numbers::default(),
+            refusal: Rc::default(),
             link,
         };
+        let refusal = Rc::clone(&stream.refusal);
         let (tell, opened) = oneshot::channel();
         self.listener = Some(Listener {
             task: tokio::task::spawn_local(stream.keep_open(tell)),
             opened: Some(opened),
+            refusal,
         });
     }
 }
@@ -104,6 +123,7 @@ struct Stream {
     requests: u64,
     /// The numbers of the notifications so far.
     numbers: Numbers,
+    refusal: Rc<Cell<Option<Refusal>>>,
     link: Box<dyn Link>,
 }
 
@@ -131,8 +151,13 @@ impl Stream {
                 _ if matches!(exchange.facts().status, Some(429 | 500..=599)) => {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                // The server offers no stream, or no longer knows the session; the next call finds that out too.
-                Class::Http | Class::SessionLost | Class::JsonRpc | Class::Malformed => return,
+                // The server offers no stream, or no longer knows the session; the next call finds that out too, and whoever
+                // looks after a client without calls asks.
+                Class::Http | Class::SessionLost | Class::JsonRpc | Class::Malformed => {
+                    let code = exchange.verdict().and_then(|it| it.code);
+                    self.refusal.set(Some((class, code)));
+                    return;
+                }
                 _ => pause = (pause * 2).min(LONGEST_PAUSE),
             }
             if class == Class::None {

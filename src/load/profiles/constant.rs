@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Model, Profile};
+use crate::load::{Model, Profile, Span};
 use crate::model::{Offset, Rate};
 use crate::registry::{Acts, Field, Kind, KindInfo, Need, Ty, no_further_check};
 
@@ -15,25 +15,35 @@ struct Constant {
     rate: Rate,
 }
 
+/// Evenly spaced arrivals of a constant rate: integers all the way, so each due time is exact.
+pub(super) fn evenly(rate: Rate, length: Duration) -> impl Iterator<Item = Offset> + Send {
+    (0..rate.count_in(length)).map(move |k| Offset::from_duration(rate.due(k)))
+}
+
+/// How many of them are due before `at`.
+pub(super) fn evenly_before(rate: Rate, length: Duration, at: Offset) -> u64 {
+    rate.count_in(at.since(Offset::ZERO).min(length))
+}
+
 impl Profile for Constant {
     fn model(&self) -> Model {
         Model::Open
     }
 
-    fn count(&self, length: Duration) -> Option<u64> {
-        Some(self.rate.count_in(length))
-    }
-
-    fn arrivals(&self, length: Duration) -> Box<dyn Iterator<Item = Offset> + Send + '_> {
-        Box::new((0..self.rate.count_in(length)).map(|k| Offset::from_duration(self.rate.due(k))))
-    }
-
-    fn peak(&self) -> Option<f64> {
-        Some(self.rate.as_per_second())
-    }
-
     fn describe(&self) -> String {
         self.rate.to_string()
+    }
+
+    fn arrivals(&self, span: &Span) -> Box<dyn Iterator<Item = Offset> + Send + '_> {
+        Box::new(evenly(self.rate, span.length))
+    }
+
+    fn count_before(&self, span: &Span, at: Offset) -> u64 {
+        evenly_before(self.rate, span.length, at)
+    }
+
+    fn peak(&self) -> f64 {
+        self.rate.as_per_second()
     }
 }
 
@@ -59,18 +69,16 @@ pub(super) const KIND: Kind<dyn Profile> = Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
+    use crate::load::profiles::tests::{nanos, profile};
 
     #[test]
     fn arrivals_are_evenly_spaced_and_end_with_the_phase() {
-        let profile = Constant {
-            rate: "4/s".parse().unwrap(),
-        };
-        let due: Vec<i64> = profile
-            .arrivals(Duration::from_secs(1))
-            .map(Offset::nanos)
-            .collect();
-        assert_eq!(due, [0, 250_000_000, 500_000_000, 750_000_000]);
-        assert_eq!(profile.count(Duration::from_secs(1)), Some(4));
+        let profile = profile("constant", json!({ "rate": "4/s" }));
+        assert_eq!(
+            nanos(&*profile, 1.0),
+            [0, 250_000_000, 500_000_000, 750_000_000]
+        );
     }
 }

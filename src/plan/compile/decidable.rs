@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::Context;
 use crate::diag::codes;
-use crate::load::{Model, profiles::PROFILES};
-use crate::model::{Rate, Window};
+use crate::load::{Model, Span, profiles::PROFILES};
+use crate::model::{Offset, Rate, Window};
 use crate::plan::timeline::widest;
 use crate::plan::{Counted, ObjectivePlan, OperationPlan, Plan, Promise};
 use crate::registry::{Family, build};
@@ -90,19 +90,26 @@ pub(in crate::plan) fn intended(
     spans: &[Window],
 ) -> Option<u64> {
     let mut total: f64 = 0.0;
-    for phase in &plan.phases {
+    for (number, phase) in plan.phases.iter().enumerate() {
         for (workload, spec) in &phase.loads {
             let profile = build(PROFILES, Family::Profile, spec).ok()?;
-            if matches!(profile.model(), Model::Closed { .. }) {
-                return None;
-            }
+            let span = Span::of(plan, number, workload)?;
             let operations = plan.workload(workload).map(|one| one.operations.as_slice());
             let part = part_of(objective, operations.unwrap_or_default());
-            for span in spans
+            let inside = spans
                 .iter()
-                .filter_map(|span| span.intersect(&phase.window))
-            {
-                total += counted(profile.count(span.length()).unwrap_or(0)) * part;
+                .filter_map(|window| window.intersect(&phase.window));
+            for window in inside {
+                let count = match profile.model() {
+                    Model::Open => {
+                        let begin = phase.window.start.since(Offset::ZERO);
+                        let before = |at: Offset| profile.count_before(&span, at - begin);
+                        before(window.end).saturating_sub(before(window.start))
+                    }
+                    Model::Closed(users) => users.iterations?,
+                    Model::Idle { .. } => 0,
+                };
+                total += counted(count) * part;
             }
         }
     }
@@ -192,8 +199,8 @@ fn max_rate(context: &mut Context<'_>, plan: &Plan) {
             .filter_map(|spec| build(PROFILES, Family::Profile, spec).ok())
             .map(|profile| match profile.model() {
                 // At best they are answered at once, and only think; without a think time nothing bounds them.
-                Model::Closed { users, think } => f64::from(users) / think.as_secs_f64(),
-                Model::Open => profile.peak().unwrap_or(0.0),
+                Model::Closed(users) => users.fastest(),
+                Model::Open | Model::Idle { .. } => profile.peak(),
             })
             .sum();
         if peak > allowed {

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::Context;
 use crate::diag::{codes, suggest};
+use crate::load::profiles::{PROFILES, replay};
 use crate::model::{Offset, Window};
 use crate::plan::PhasePlan;
-use crate::registry::Spec;
+use crate::registry::{Family, Problem, Spec, build};
 use crate::scenario::written::Phase;
 
 /// The most phases that are planned.
@@ -108,7 +109,8 @@ fn loads(
                         suggest(name, "workload", workloads.iter().map(String::as_str)),
                     );
                 }
-                loads.insert(name.clone(), spec.clone());
+                let path = format!("{path}.loads.{name}");
+                loads.insert(name.clone(), resolved(context, phase, spec, &path));
             }
         }
         [key] => {
@@ -130,7 +132,8 @@ fn loads(
                 with: json!({ "rate": rate }),
             });
             if let Some(spec) = short.or_else(|| phase.load.clone()) {
-                loads.insert(only.clone(), spec);
+                let path = format!("{path}.{key}");
+                loads.insert(only.clone(), resolved(context, phase, &spec, &path));
             }
         }
         [.., last] => context.report(
@@ -142,4 +145,31 @@ fn loads(
         ),
     }
     loads
+}
+
+/// A profile of which nothing is left open: it fits its phase, and what it takes from a file is part of it. `path` is where it
+/// stands.
+fn resolved(context: &mut Context<'_>, phase: &Phase, spec: &Spec, path: &str) -> Spec {
+    let length = phase.duration;
+    let file = context.inputs.get(&format!("{path}.{}", replay::FILE));
+    let resolved = match file {
+        Some(file) => replay::resolve(spec, &file.arrivals, length),
+        None => Ok(spec.clone()),
+    };
+    let fitting = resolved.and_then(|spec| match build(PROFILES, Family::Profile, &spec) {
+        Ok(profile) => profile.fits(length).map(|()| spec),
+        // A kind that does not act yet is reported already.
+        Err(_) => Ok(spec),
+    });
+    fitting.unwrap_or_else(|Problem { key, message, hint }| {
+        let own = format!("{path}.{key}");
+        let place = if context.spans.given(&own) {
+            &own
+        } else {
+            path
+        };
+        let what = format!("`{own}` does not fit the phase `{}`", phase.name);
+        context.report(&codes::BAD_VALUE, place, what, message, hint);
+        spec.clone()
+    })
 }

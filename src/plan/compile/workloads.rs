@@ -38,8 +38,18 @@ pub(super) fn compile(
             );
         }
         let data = data::compile(context, workload, &path);
+        let profiles = profiles(phases, &name);
+        let population = population(context, phases, &profiles, workload, &name, &path);
+        // Who only keeps a session does nothing that would have to be said.
+        let rests = !profiles.is_empty() && population.is_idle && workload.operation.is_none();
+        let operations = if rests {
+            Vec::new()
+        } else {
+            operations::compile(context, workload, &path, fleet, &data)
+        };
         plans.push(WorkloadPlan {
             number,
+            held: population.held,
             protocols: protocols(context, workload, &path),
             transport: workload.transport,
             connections: connections::compile(context, workload, &path, fleet),
@@ -52,11 +62,7 @@ pub(super) fn compile(
             traceparent: workload.traceparent,
             cookies: workload.cookies,
             max_lag: workload.max_lag,
-            ..WorkloadPlan::new(
-                &name,
-                clients(context, phases, workload, &name, &path),
-                operations::compile(context, workload, &path, fleet, &data),
-            )
+            ..WorkloadPlan::new(&name, population.clients, operations)
         });
         if let Some(plan) = plans.last_mut() {
             plan.data = data;
@@ -78,77 +84,103 @@ fn profiles(phases: &[PhasePlan], name: &str) -> Vec<(usize, Box<dyn Profile>)> 
         .collect()
 }
 
-/// How many clients the workload has; refuses a mixture of open and closed load.
-fn clients(
+/// Who is there.
+struct Population {
+    clients: u32,
+    /// How many of them keep a stream whatever the others do.
+    held: u32,
+    /// Whether nobody does anything else, in any phase.
+    is_idle: bool,
+}
+
+/// How many clients the workload has, and how many of them are held; refuses a mixture of open and closed load.
+fn population(
     context: &mut Context<'_>,
     phases: &[PhasePlan],
+    profiles: &[(usize, Box<dyn Profile>)],
     workload: &Workload,
     name: &str,
     path: &str,
-) -> u32 {
-    let profiles = profiles(phases, name);
+) -> Population {
     let mut peak: f64 = 0.0;
     let mut users = 0;
+    let mut sessions = 0;
+    let mut holds_all = false;
     let mut models = [None, None];
-    for (number, profile) in &profiles {
+    for (number, profile) in profiles {
         let [open, closed] = &mut models;
         match profile.model() {
             Model::Open => {
                 *open = Some(*number);
-                peak = peak.max(profile.peak().unwrap_or(0.0));
+                peak = peak.max(profile.peak());
             }
-            Model::Closed { users: count, .. } => {
+            Model::Closed(all) => {
                 *closed = Some(*number);
-                users = users.max(count);
+                users = users.max(all.most);
+            }
+            Model::Idle { sessions: some } => {
+                sessions = sessions.max(some.unwrap_or(0));
+                holds_all |= some.is_none();
             }
         }
     }
-    match models {
-        [Some(open), Some(closed)] => {
-            let later = open.max(closed);
-            context.report(
-                &codes::MIXED_MODELS,
-                &format!("phase[{later}]"),
-                format!("the workload `{name}` has open arrivals in one phase and closed users in another"),
-                "expected one model over the whole run",
-                "use two workloads".to_owned(),
-            );
-        }
-        [None, None] if phases.iter().all(|phase| phase.loads.is_empty()) => {}
-        [None, None] => context.report(
+    if let [Some(open), Some(closed)] = models {
+        let later = open.max(closed);
+        context.report(
+            &codes::MIXED_MODELS,
+            &format!("phase[{later}]"),
+            format!(
+                "the workload `{name}` has open arrivals in one phase and closed users in another"
+            ),
+            "expected one model over the whole run",
+            "use two workloads".to_owned(),
+        );
+    }
+    if profiles.is_empty() && phases.iter().any(|phase| !phase.loads.is_empty()) {
+        context.report(
             &codes::NO_LOAD,
             path,
             format!("the workload `{name}` has no load in any phase"),
             "expected `loads` of a phase to name it",
             None,
-        ),
-        [_, Some(_)] => {
-            if let Some(clients) = workload.clients.filter(|clients| *clients < users) {
-                context.report(
-                    &codes::CONFLICT,
-                    &format!("{path}.clients"),
-                    format!("{users} users need {users} clients"),
-                    format!("there are only {clients}"),
-                    None,
-                );
-            }
+        );
+    }
+    for (needed, noun) in [(users, "users"), (sessions, "idle sessions")] {
+        if let Some(clients) = workload.clients.filter(|clients| *clients < needed) {
+            context.report(
+                &codes::CONFLICT,
+                &format!("{path}.clients"),
+                format!("{needed} {noun} need {needed} clients"),
+                format!("there are only {clients}"),
+                None,
+            );
         }
-        [Some(_), None] => {}
     }
-    if let Some(clients) = workload.clients {
-        return clients;
+    let clients = workload.clients.unwrap_or_else(|| {
+        context.defaulted(&format!("{path}.clients"));
+        by_default(peak, users, sessions)
+    });
+    Population {
+        clients,
+        held: if holds_all { clients } else { sessions },
+        is_idle: models == [None, None],
     }
-    context.defaulted(&format!("{path}.clients"));
-    if users > 0 {
-        return users;
-    }
+}
+
+/// The clients of a workload that does not say how many it has.
+fn by_default(peak: f64, users: u32, sessions: u32) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a float is cut to the range when it is cast, and a rate is positive"
     )]
     let one_second = peak.ceil() as u32;
-    one_second.max(FEWEST_CLIENTS)
+    let people = users.max(sessions);
+    if peak > 0.0 || people == 0 {
+        one_second.max(people).max(FEWEST_CLIENTS)
+    } else {
+        people
+    }
 }
 
 fn protocols(context: &mut Context<'_>, workload: &Workload, path: &str) -> Vec<(Dialect, u32)> {

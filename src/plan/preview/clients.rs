@@ -85,13 +85,15 @@ fn load(plan: &Plan, workload: &WorkloadPlan) -> String {
     let mut peak: f64 = 0.0;
     let mut closed = false;
     for profile in profiles {
-        closed |= matches!(profile.model(), Model::Closed { .. });
-        peak = peak.max(profile.peak().unwrap_or(0.0));
+        closed |= matches!(profile.model(), Model::Closed(_));
+        peak = peak.max(profile.peak());
     }
     if closed {
         "closed model".to_owned()
-    } else {
+    } else if peak > 0.0 {
         format!("peak rate {peak}/s")
+    } else {
+        "no operations".to_owned()
     }
 }
 
@@ -146,6 +148,10 @@ fn share(share: Share, word: &str) -> Option<String> {
 fn habits(workload: &WorkloadPlan) -> Vec<String> {
     let mut habits = Vec::new();
     habits.extend(share(workload.listen, "listening"));
+    if workload.held > 0 {
+        let held = plural(u64::from(workload.held), "session");
+        habits.push(format!("{held} held with a stream"));
+    }
     if let Some(vanish) = workload.vanish {
         let how = match vanish.how {
             VanishHow::Close => "closed",

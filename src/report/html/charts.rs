@@ -254,7 +254,11 @@ fn times(analysis: &Analysis, columns: &Columns<'_>) -> Drawn {
         Scale::Linear => "",
         Scale::Log => " The scale is logarithmic.",
     };
-    let closed = if analysis.phases.iter().any(|phase| phase.closed) {
+    let closed = if analysis
+        .phases
+        .iter()
+        .any(|phase| phase.closed && !phase.paced)
+    {
         format!(" Phases under closed load: {}.", words::CLOSED)
     } else {
         String::new()

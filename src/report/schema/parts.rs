@@ -130,12 +130,16 @@ fn phase() -> Value {
         ("load", text("its load in words")),
         (
             "closed",
-            flag("closed model: its times are not corrected for omission"),
+            flag("closed model: its times are not corrected for omission, unless it is paced"),
+        ),
+        (
+            "paced",
+            flag("closed model whose acts have due times: response times count from them"),
         ),
         (
             "intended",
             or_null(&count(
-                "operations intended by the schedule; null for a closed model",
+                "operations intended by the schedule; null for a closed model, unless its users have so many to do",
             )),
         ),
         ("tally", reference("tally")),

@@ -17,7 +17,11 @@ pub fn phases(analysis: &Analysis) -> Table {
     for phase in &analysis.phases {
         let name = say::visible(&phase.name);
         if phase.closed {
-            notes.push(format!("{name}: {}.", say::CLOSED));
+            let model = if phase.paced { say::PACED } else { say::CLOSED };
+            notes.push(format!("{name}: {model}."));
+        }
+        if let Some(left) = left_over(phase) {
+            notes.push(format!("{name}: {left}."));
         }
         if !phase.measured {
             notes.push(format!(
@@ -86,8 +90,21 @@ pub fn phases(analysis: &Analysis) -> Table {
     }
 }
 
+/// What closed users did not get round to in the phase.
+fn left_over(phase: &PhaseStats) -> Option<String> {
+    let intended = phase.intended.filter(|_| phase.closed)?;
+    let left = intended
+        .checked_sub(phase.tally.due)
+        .filter(|left| *left > 0)?;
+    Some(format!(
+        "its users had no time for {} of {} operations",
+        say::count(left),
+        say::count(intended)
+    ))
+}
+
 fn phase_row(phase: &PhaseStats, analysis: &Analysis) -> Vec<String> {
-    let times = if phase.closed {
+    let times = if phase.closed && !phase.paced {
         &phase.service
     } else {
         &phase.response
@@ -101,7 +118,8 @@ fn phase_row(phase: &PhaseStats, analysis: &Analysis) -> Vec<String> {
     vec![
         say::visible(&phase.name),
         format!("{}{closed}", say::visible(&phase.load)),
-        say::count_or_nothing(phase.intended),
+        // Where nothing was meant to arrive there is nothing to compare with.
+        say::count_or_nothing(phase.intended.filter(|intended| *intended > 0)),
         say::count(times.samples),
         say::count(phase.tally.ok),
         say::count(phase.tally.bad()),
@@ -220,7 +238,7 @@ pub fn operations(analysis: &Analysis) -> Table {
     let closed: Vec<String> = analysis
         .phases
         .iter()
-        .filter(|phase| phase.closed && phase.measured)
+        .filter(|phase| phase.closed && !phase.paced && phase.measured)
         .map(|phase| say::visible(&phase.name))
         .collect();
     if !closed.is_empty() {

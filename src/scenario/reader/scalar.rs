@@ -48,6 +48,9 @@ pub(super) const fn fits(ty: &Ty, form: &Form) -> bool {
         Ty::Bytes => matches!(form, Form::Text(_) | Form::Loose(_) | Form::Integer(_)),
         Ty::Bool => matches!(form, Form::Bool(_) | Form::Loose(_)),
         Ty::Integer { .. } => matches!(form, Form::Integer(_) | Form::Loose(_)),
+        Ty::Number { .. } => {
+            matches!(form, Form::Integer(_) | Form::Float(_) | Form::Loose(_))
+        }
         Ty::List(_) => matches!(form, Form::List(_)),
         Ty::Map(_) | Ty::Table(_) | Ty::Kind(_) => matches!(form, Form::Table(_)),
         Ty::Any | Ty::Either(_) => true,
@@ -61,6 +64,7 @@ pub(in crate::scenario) fn describe(ty: &Ty) -> String {
         Ty::Name => "a name".to_owned(),
         Ty::Bool => "true or false".to_owned(),
         Ty::Integer { min, max } => format!("a whole number from {min} to {max}"),
+        Ty::Number { min, max } => format!("a number from {min} to {max}"),
         Ty::Duration { .. } => "a duration such as \"1.5s\"".to_owned(),
         Ty::Rate => "a rate such as \"100/s\"".to_owned(),
         Ty::Share => "a share such as \"99.9%\"".to_owned(),
@@ -99,6 +103,15 @@ pub(super) fn read(ty: &Ty, form: &Form) -> Result<Value, Wrong> {
             Ok(number) => integer(number, *min, *max),
             Err(_) => Err(not_of_type(ty, form)),
         },
+        (Ty::Number { min, max }, Form::Float(number)) => in_range(*number, *min, *max),
+        (Ty::Number { min, max }, Form::Integer(number)) => match i32::try_from(*number) {
+            Ok(number) => in_range(f64::from(number), *min, *max),
+            Err(_) => in_range(f64::INFINITY, *min, *max),
+        },
+        (Ty::Number { min, max }, Form::Loose(text)) => match text.parse() {
+            Ok(number) => in_range(number, *min, *max),
+            Err(_) => Err(not_of_type(ty, form)),
+        },
         (Ty::Bytes, Form::Integer(number)) => u64::try_from(*number)
             .map(|number| json!(number))
             .map_err(|_| Wrong::new(&codes::OUT_OF_RANGE, "is negative", "expected a size")),
@@ -135,6 +148,17 @@ fn not_of_type(ty: &Ty, form: &Form) -> Wrong {
         wrong.hint = Some(format!("write the unit: \"{number}{unit}\""));
     }
     wrong
+}
+
+fn in_range(number: f64, min: f64, max: f64) -> Result<Value, Wrong> {
+    if number >= min && number <= max {
+        return Ok(json!(number));
+    }
+    Err(Wrong::new(
+        &codes::OUT_OF_RANGE,
+        "is out of range",
+        format!("expected a number from {min} to {max}"),
+    ))
 }
 
 fn integer(number: i64, min: i64, max: i64) -> Result<Value, Wrong> {
