@@ -62,8 +62,8 @@ struct User {
     lately: (Option<u32>, u64),
     /// When the last act began, raw.
     began: i64,
-    /// When it ended, raw.
-    ended: Rc<Cell<i64>>,
+    /// When the user is free to act again after it, raw.
+    free: Rc<Cell<i64>>,
 }
 
 /// The users of a worker, and the attack that makes them act.
@@ -186,16 +186,16 @@ impl Closed {
         user.began = now;
         let think = think(&mut user.generator, pause);
         crew.give(user.workload, user.client, job);
-        let ended = Rc::clone(&user.ended);
+        let free = Rc::clone(&user.free);
         tokio::task::spawn_local(async move {
             // Told or dropped, the operation has ended.
             let _ = end.await;
-            ended.set(clock::now());
-            let next = match pause {
-                Pause::Think { .. } => ended.get().saturating_add(nanos(think)),
-                Pause::Pacing(pacing) => now.saturating_add(nanos(pacing)),
-            };
-            let _ = act.next.send(next);
+            let end = clock::now();
+            free.set(match pause {
+                Pause::Think { .. } => end.saturating_add(nanos(think)),
+                Pause::Pacing(pacing) => end.max(now.saturating_add(nanos(pacing))),
+            });
+            let _ = act.next.send(free.get());
         });
     }
 
@@ -215,7 +215,7 @@ impl Drop for Closed {
 impl User {
     /// When an act of this phase that begins now was due, and when it was released: without a pace, now. A paced user is free to
     /// act when the act is due and the one before has ended; what came later than that is our own lateness, and what was
-    /// due before is the user's wait. `first` is when the user first acts in the phase. All raw.
+    /// due before is the user's wait. `first` is when the user first acts in the phase, if free by then. All raw.
     fn due(&mut self, pause: Pause, phase: u32, first: i64, now: i64) -> (i64, i64) {
         if self.lately.0 != Some(phase) {
             self.lately = (Some(phase), 0);
@@ -224,11 +224,11 @@ impl User {
             return (now, now);
         };
         let due = match self.lately.1 {
-            0 => first,
+            0 => first.max(self.free.get()),
             _ => self.began.saturating_add(nanos(pacing)),
         };
         let due = due.min(now);
-        let free = due.max(self.ended.get());
+        let free = due.max(self.free.get());
         (due, due.saturating_add(now.saturating_sub(free).max(0)))
     }
 }
@@ -328,7 +328,7 @@ fn users(shared: &Shared, stretches: &[Stretch]) -> Vec<User> {
             acts: 0,
             lately: (None, 0),
             began: 0,
-            ended: Rc::new(Cell::new(i64::MIN)),
+            free: Rc::new(Cell::new(i64::MIN)),
         }));
     }
     all
