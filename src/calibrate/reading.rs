@@ -287,6 +287,7 @@ mod tests {
             arrivals: 0,
             shed: 0,
             unrecorded: 0,
+            left_out: 0,
             operations_ok: calls_ok,
             operations_fail: 0,
             operations_info: 0,

@@ -18,6 +18,7 @@ pub(crate) fn phase() -> PhaseStats {
         measured: true,
         load: "main: 1000/s".to_owned(),
         closed: false,
+        paced: false,
         intended: Some(4_000),
         tally: Tally::default(),
         response: times(0, 0, 0),
@@ -89,6 +90,7 @@ pub(crate) fn calibration() -> Calibration {
             cores: 2,
             memory_bytes: 8 << 30,
             open_files: 20_000,
+            pinning: None,
         },
         workers: 1,
         proofs: vec![

@@ -262,6 +262,7 @@ mod tests {
         let catalog = Catalog::new(&[], &[]);
         let host = Host {
             cores: 2,
+            processors: Vec::new(),
             open_files: 20_000,
             seed: 7,
         };
