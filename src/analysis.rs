@@ -447,7 +447,7 @@ pub struct LittleStats {
     pub under_way: f64,
     /// Operations a second.
     pub rate: f64,
-    /// The mean time of each, from due to end, seconds.
+    /// The mean time of each, from its release to its end (from due where some were shed), seconds.
     pub time_s: f64,
     /// Their product: how many should have been under way.
     pub expected: f64,

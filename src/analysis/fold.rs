@@ -255,6 +255,7 @@ impl<'a> Fold<'a> {
             good: &of(Measure::Response),
             bad: &of(Measure::ResponseBad),
             lag: &of(Measure::Lag),
+            shed: phase.tally.shed,
         };
         self.little.stats(&phase.name, &told)
     }

@@ -242,7 +242,7 @@ fn little() -> Value {
         ("rate", number("operations a second")),
         (
             "time_s",
-            number("mean time of each from due to end, seconds"),
+            number("mean time of each from its release to its end, seconds"),
         ),
         ("expected", number("their product")),
         ("tolerance", number("by how much both may differ")),
