@@ -135,7 +135,9 @@ fn paced(record: &Record) {
     for user in 0..2 {
         let acts: Vec<_> = calls.iter().filter(|call| call.client == user).collect();
         let first = (3000 + 100 * i64::from(user)) * MILLISECOND;
-        assert_eq!(acts[0].due.nanos(), first);
+        // The first user may still be thinking when the phase begins; the other one has rested since a quarter of a second.
+        assert!(acts[0].due.nanos() >= first);
+        assert!(user == 0 || acts[0].due.nanos() == first, "{}", acts[0].due);
         assert!((1..=5).contains(&acts.len()), "{}", acts.len());
         for pair in acts.windows(2) {
             // Counted from when the user began, which is at or after the due time.
