@@ -24,7 +24,13 @@ pub(super) enum Serve {
 /// Serves until a signal asks to stop.
 pub(super) fn serve(serve: Serve) -> Exit {
     if let Serve::Stub(args) = serve {
-        return stub::serve(&args).map_or_else(|error| failed(&error), |()| Exit::Pass);
+        return match stub::serve(&args) {
+            Ok(log) => {
+                out::data(&format!("{log}\n"));
+                Exit::Pass
+            }
+            Err(error) => failed(&error),
+        };
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

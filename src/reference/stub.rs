@@ -2,7 +2,7 @@
 //!
 //! It does I/O. One thread, one read and one write for each request, answers that are put together from parts. `mcpload calibrate` and
 //! the benchmarks load it; faults are not its business, but for two that prove an instrument: a delay that is known, and one pause of
-//! the whole process. It keeps a log of its own, so that what a client says can be held against what happened.
+//! the whole process. It keeps a log of its own, so that what a client says can be held against what happened, and gives it away when it ends.
 //!
 //! | request | answer |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | `GET /mcp` | an event stream on which nothing comes |
 //! | `DELETE /mcp` | 200 |
 //! | `GET /log` | its log, as JSON: see [`log::Log`] |
+//! | `DELETE /log` | 200, and the log begins anew |
 //! | `GET /health` | 200 |
 //!
 //! Invariant: an answer begins with the id of its request, byte by byte as it came. Next: `connection` for the loop, `answers` for the bytes.
@@ -56,11 +57,11 @@ pub enum StubError {
     },
 }
 
-/// Serves until SIGTERM or SIGINT. Blocks the calling thread, which is the only one that serves.
+/// Serves until SIGTERM or SIGINT, and returns its log then, as JSON. Blocks the calling thread, which is the only one that serves.
 ///
 /// # Errors
 /// If it cannot listen.
-pub fn serve(args: &Args) -> Result<(), StubError> {
+pub fn serve(args: &Args) -> Result<String, StubError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -68,7 +69,7 @@ pub fn serve(args: &Args) -> Result<(), StubError> {
     LocalSet::new().block_on(&runtime, accept(args))
 }
 
-async fn accept(args: &Args) -> Result<(), StubError> {
+async fn accept(args: &Args) -> Result<String, StubError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StubError::Start)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StubError::Start)?;
     let listener = TcpListener::bind(args.listen).await;
@@ -81,8 +82,8 @@ async fn accept(args: &Args) -> Result<(), StubError> {
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(log.borrow().json()),
+            _ = interrupt.recv() => return Ok(log.borrow().json()),
         };
         match accepted {
             Ok((stream, _)) => {

@@ -46,6 +46,7 @@ struct Request {
 enum Verb {
     Post,
     Get,
+    Delete,
     Other,
 }
 
@@ -119,7 +120,11 @@ impl Connection {
                 log.other();
                 answers::stream(&mut self.out);
             }
-            Verb::Other => {
+            Verb::Delete if request.is_log => {
+                log.clear();
+                answers::plain(&mut self.out, "200 OK");
+            }
+            Verb::Delete | Verb::Other => {
                 log.other();
                 answers::plain(&mut self.out, "200 OK");
             }
@@ -158,6 +163,7 @@ fn parse(buffer: &[u8]) -> Result<Option<Request>, ()> {
     let verb = match request.method {
         Some("POST") => Verb::Post,
         Some("GET") => Verb::Get,
+        Some("DELETE") => Verb::Delete,
         _ => Verb::Other,
     };
     let whole = Request {

@@ -65,7 +65,16 @@ impl Log {
         }
     }
 
-    /// The log as JSON: `calls`, `others`, and of the times of calls in nanoseconds `count`, `p50`, `p99`, `p999` and `max`.
+    /// Forgets what it saw; a pause that is to come stays so.
+    pub(super) fn clear(&mut self) {
+        self.calls = 0;
+        self.others = 0;
+        if let Some(service) = &mut self.service {
+            service.reset();
+        }
+    }
+
+    /// The log as JSON: `calls`, `others`, and of the times of calls in nanoseconds `count`, `p50`, `p95`, `p99`, `p999` and `max`.
     pub(super) fn json(&self) -> String {
         let at = |quantile| {
             let service = self.service.as_ref().filter(|service| !service.is_empty());
@@ -77,6 +86,7 @@ impl Log {
             "service_ns": {
                 "count": self.service.as_ref().map_or(0, Histogram::len),
                 "p50": at(0.5),
+                "p95": at(0.95),
                 "p99": at(0.99),
                 "p999": at(0.999),
                 "max": at(1.0),
