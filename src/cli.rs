@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod calibrate;
 mod call;
 pub mod exit;
 mod init;
@@ -33,7 +34,8 @@ const EXAMPLES: &str = "Examples:
   mcpload run --url http://127.0.0.1:8000/mcp --rate 50/s --clients 50 --for 30s
   mcpload plan scenarios/quickstart.toml
   mcpload call http://127.0.0.1:8000/mcp echo text=hello
-  mcpload explain recovery-time";
+  mcpload explain recovery-time
+  mcpload calibrate";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -57,11 +59,16 @@ enum Command {
         /// The word.
         word: String,
     },
-    /// Print the JSON Schema of scenarios (for editors), or of summary.json.
+    /// Measure what this machine can generate, and prove that the instrument tells what happened.
+    Calibrate(calibrate::CalibrateArgs),
+    /// Print the JSON Schema of scenarios (for editors), of summary.json, or of a calibration.
     Schema {
         /// The schema of `report/summary.json` instead.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "calibration")]
         summary: bool,
+        /// The schema of what `mcpload calibrate --json` prints instead.
+        #[arg(long)]
+        calibration: bool,
     },
     /// Serve a part of the reference fleet.
     #[command(subcommand)]
@@ -75,7 +82,7 @@ enum Command {
 }
 
 /// What changes a scenario without copying it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct ChangeArgs {
     /// Set a value: `--set fleet.role.server.replicas=5`. Repeatable.
     #[arg(long = "set", value_name = "PATH=VALUE")]
@@ -202,7 +209,11 @@ pub fn main() -> Exit {
         Command::Init(args) => init::init(&args),
         Command::List => words::list(),
         Command::Explain { word } => words::explain(&word),
-        Command::Schema { summary } => words::schema(summary),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::Schema {
+            summary,
+            calibration,
+        } => words::schema(summary, calibration),
         Command::Serve(serve) => serve::serve(serve),
         Command::Shim => serve::shim(),
         Command::Worker => serve::worker(),

@@ -9,6 +9,7 @@
 //! The halves meet only at the run directory. `ARCHITECTURE.md` is the map; `CONTRIBUTING.md` says how to add a kind.
 
 pub mod analysis;
+pub mod calibrate;
 pub mod catalog;
 pub mod check;
 pub mod cli;

@@ -53,6 +53,7 @@ const MUST_BE_PURE: &[&str] = &[
     "analysis",
     "check",
     "report",
+    "calibrate",
     "load/profiles",
     "load/frames",
     "fault/wire",
@@ -82,6 +83,11 @@ const NEVER: &[(&str, &[&str], &str)] = &[
         "judge",
         RUNNING,
         "the right half judges what was recorded, never what runs",
+    ),
+    (
+        "calibrate",
+        RUNNING,
+        "the instrument is judged by what was recorded, like a fleet",
     ),
     (
         "report",

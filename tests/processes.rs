@@ -6,6 +6,10 @@
 #[expect(dead_code, reason = "shared with the tests of scenarios")]
 mod support;
 
+#[cfg(test)]
+#[path = "runs/calibrated.rs"]
+mod calibrated;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -66,6 +70,45 @@ fn interrupted_once_it_stops_and_reports() {
         "interrupted"
     );
     assert_eq!(run.report(), Some(7));
+}
+
+/// goose has a handler of its own for Ctrl-C, a switch to stop that is global, and lines for standard output: none of it may be
+/// noticed outside its worker.
+#[test]
+fn interrupted_while_users_of_a_closed_model_act_it_stops_and_reports_as_ever() {
+    let _alone = alone();
+    let mut run = Run::start(&scenario("closed-users"), &["--set", "seed=11"]);
+    run.wait_for_event("phase-began", "\"steady\"");
+    let from = Instant::now();
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.exit_code(), Some(130), "{}", run.printed());
+    // Operations may go on for 3 s, the fleet has its grace; 6 s of load were left.
+    assert!(
+        from.elapsed() < Duration::from_secs(30),
+        "{}",
+        run.printed()
+    );
+    run.assert_nothing_left();
+    let events = run.events();
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "run-ended");
+    assert_eq!(last["how"], "interrupted", "{last}");
+    let kinds = event_kinds(&run);
+    assert!(kinds.contains(&"worker-ended".to_owned()), "{kinds:?}");
+    assert!(!kinds.contains(&"worker-lost".to_owned()), "{kinds:?}");
+    let summary = run.json("report/summary.json");
+    assert!(summary["analysis"]["whole"]["ok"].as_u64().unwrap() > 100);
+    // What goose says stands in the worker's log: ours begins with the verdict.
+    assert!(
+        run.stdout().starts_with("INCONCLUSIVE"),
+        "{}",
+        run.printed()
+    );
+    assert!(
+        !run.printed().contains("users launched"),
+        "{}",
+        run.printed()
+    );
 }
 
 #[test]

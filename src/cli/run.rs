@@ -277,7 +277,7 @@ fn default_directory(name: &str, started: jiff::Timestamp, unique: u16) -> PathB
 }
 
 /// Raises the soft limit of open files to the hard one, as every load tool must.
-fn raise_open_files() {
+pub(super) fn raise_open_files() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
@@ -286,7 +286,7 @@ fn raise_open_files() {
     }
 }
 
-fn host_facts() -> HostFacts {
+pub(super) fn host_facts() -> HostFacts {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, key: &str| {
         let line = text.lines().find(|line| line.starts_with(key));

@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::out;
+use crate::calibrate::schema::calibration_schema;
 use crate::catalog::Catalog;
 use crate::check::kinds::CHECKS;
 use crate::fault::wire;
@@ -46,9 +47,11 @@ pub(super) fn explain(word: &str) -> Exit {
 }
 
 /// Prints a JSON Schema.
-pub(super) fn schema(summary: bool) -> Exit {
+pub(super) fn schema(summary: bool, calibration: bool) -> Exit {
     let schema = if summary {
         report::schema::summary_schema()
+    } else if calibration {
+        calibration_schema()
     } else {
         scenario_schema::json_schema(&catalog())
     };

@@ -44,7 +44,7 @@ pub fn summary_schema() -> Value {
 }
 
 /// An object that has at least these members.
-fn object(members: &[(&str, Value)]) -> Value {
+pub(crate) fn object(members: &[(&str, Value)]) -> Value {
     let properties: Map<String, Value> = members
         .iter()
         .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
@@ -57,19 +57,19 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{name}") })
 }
 
-fn list(of: &Value, description: &str) -> Value {
+pub(crate) fn list(of: &Value, description: &str) -> Value {
     json!({ "type": "array", "items": of, "description": description })
 }
 
-fn or_null(of: &Value) -> Value {
+pub(crate) fn or_null(of: &Value) -> Value {
     json!({ "anyOf": [of, { "type": "null" }] })
 }
 
-fn one_of(names: &[&str], description: &str) -> Value {
+pub(crate) fn one_of(names: &[&str], description: &str) -> Value {
     json!({ "enum": names, "description": description })
 }
 
-fn text(description: &str) -> Value {
+pub(crate) fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
@@ -77,11 +77,11 @@ fn flag(description: &str) -> Value {
     json!({ "type": "boolean", "description": description })
 }
 
-fn count(description: &str) -> Value {
+pub(crate) fn count(description: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": description })
 }
 
-fn number(description: &str) -> Value {
+pub(crate) fn number(description: &str) -> Value {
     json!({ "type": "number", "description": description })
 }
 

@@ -54,6 +54,19 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     page.text
 }
 
+/// Tables alone, for a terminal of `width` columns.
+pub fn tables(tables: &[Table], width: usize, color: bool) -> String {
+    let mut page = Page {
+        text: String::new(),
+        width: width.max(LEAST_WIDTH),
+        color,
+    };
+    for table in tables {
+        page.table(table);
+    }
+    page.text
+}
+
 /// What is written so far.
 struct Page {
     text: String,

@@ -4,6 +4,7 @@
 //! told from everything else on the machine, whatever its command line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,8 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The directory that a calibration takes for its temporary files.
+const SCRATCH: &str = "scratch";
 /// The variable that marks the processes of a run.
 const MARK: &str = "MCPLOAD_TEST_RUN";
 /// How often something is looked at that has no way to tell.
@@ -55,13 +58,33 @@ impl Run {
     /// Starts `mcpload run SCENARIO` with further arguments.
     pub(crate) fn start(scenario: &Path, further: &[&str]) -> Self {
         let temp = TempDir::new().unwrap();
+        let out = temp.path().join("run");
+        let words: [&OsStr; 4] = [
+            "run".as_ref(),
+            scenario.as_ref(),
+            "--out".as_ref(),
+            out.as_ref(),
+        ];
+        Self::of(temp, &words, further)
+    }
+
+    /// Starts `mcpload calibrate` with further arguments; its temporary directory, [`Self::scratch`], is the run's alone.
+    pub(crate) fn calibrate(further: &[&str]) -> Self {
+        let temp = TempDir::new().unwrap();
+        fs::create_dir(temp.path().join(SCRATCH)).unwrap();
+        Self::of(temp, &["calibrate".as_ref()], further)
+    }
+
+    fn of(temp: TempDir, words: &[&OsStr], further: &[&str]) -> Self {
         let mark = temp.path().to_string_lossy().into_owned();
         let output = |name: &str| fs::File::create(temp.path().join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_mcpload"))
-            .arg("run")
-            .arg(scenario)
-            .arg("--out")
-            .arg(temp.path().join("run"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcpload"));
+        let scratch = temp.path().join(SCRATCH);
+        if scratch.exists() {
+            command.env("TMPDIR", scratch);
+        }
+        let child = command
+            .args(words)
             .args(further)
             .env(MARK, &mark)
             .env("NO_COLOR", "1")
@@ -76,6 +99,16 @@ impl Run {
             temp,
             began: Instant::now(),
         }
+    }
+
+    /// Where a calibration has its temporary files.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.temp.path().join(SCRATCH)
+    }
+
+    /// What it printed to standard output.
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(self.temp.path().join("stdout")).unwrap()
     }
 
     /// The run directory.
