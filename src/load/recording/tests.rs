@@ -5,6 +5,7 @@ use std::sync::mpsc::{channel, sync_channel};
 use serde_json::json;
 
 use super::*;
+use crate::model::ProtocolVersion;
 use crate::plan::{OperationPlan, Plan, WorkloadPlan};
 
 const SECOND: i64 = 1_000_000_000;
