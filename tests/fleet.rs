@@ -230,7 +230,7 @@ fn when_its_socket_closes_a_shim_ends_everything_and_leaves() {
     let stdout = directory.path().join("out");
     let start = serde_json::json!({
         "ask": "start", "command": ["sh", "-c", ORPHAN], "environment": {}, "directory": directory.path(),
-        "stdout": stdout, "stderr": directory.path().join("err"), "limits": {},
+        "stdout": stdout, "stderr": directory.path().join("err"), "limits": {}, "processors": [],
     });
     writeln!(ours, "{start}").unwrap();
     let mut line = String::new();

@@ -1,3 +1,7 @@
+//! Answers cut anywhere, lengths and chunks of every form, and bytes that are no answer.
+//!
+//! Pure.
+
 use proptest::prelude::*;
 
 use super::*;
