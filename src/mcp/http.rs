@@ -85,6 +85,7 @@ pub struct HttpLink {
 struct TooManyHeaders;
 
 /// How an exchange left its connection.
+#[derive(Clone, Copy)]
 enum End {
     /// The answer was read to its end.
     Read,

@@ -160,7 +160,7 @@ fn read(path: &Path) -> Result<Played, Exit> {
     let mut reading = Reading::default();
     history.samples().for_each(|row| reading.sample(&row));
     history.counts().for_each(|row| reading.count(&row));
-    history.calls().for_each(|call| reading.call(&call));
+    history.calls().for_each(|call| reading.call(call));
     let log = path.join(layout::INSTANCES).join(STUB).join("stdout-1.log");
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let log = text.lines().last();

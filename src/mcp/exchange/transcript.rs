@@ -32,8 +32,7 @@ impl Transcript {
                 self.status = Some(status);
                 self.headers = headers.clone();
             }
-            Item::Body { at, bytes } => self.keep(at, bytes),
-            Item::Message { at, bytes } => self.keep(at, bytes),
+            Item::Body { at, bytes } | Item::Message { at, bytes } => self.keep(at, bytes),
             _ => {}
         }
     }

@@ -321,20 +321,14 @@ impl Lease {
                 let Some(incoming) = body else {
                     return Ok(false);
                 };
-                loop {
-                    match incoming.frame().await {
-                        Some(frame) => {
-                            if let Some(bytes) = frame?.data_ref() {
-                                take(bytes);
-                                return Ok(true);
-                            }
-                        }
-                        None => {
-                            *body = None;
-                            return Ok(false);
-                        }
+                while let Some(frame) = incoming.frame().await {
+                    if let Some(bytes) = frame?.data_ref() {
+                        take(bytes);
+                        return Ok(true);
                     }
                 }
+                *body = None;
+                Ok(false)
             }
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Pure.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -151,11 +153,11 @@ proptest! {
         if is_chunked {
             text.push_str("transfer-encoding: chunked\r\n\r\n");
             for chunk in &chunks {
-                text.push_str(&format!("{:x}\r\n{chunk}\r\n", chunk.len()));
+                write!(text, "{:x}\r\n{chunk}\r\n", chunk.len()).unwrap();
             }
             text.push_str("0\r\n\r\n");
         } else {
-            text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+            write!(text, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         }
         let mut pieces = Vec::new();
         let mut rest = text.as_bytes();
