@@ -338,13 +338,12 @@ impl Run {
             }
             let mut next = next_edge(clock, now);
             next = next.min(self.crew.next_expiry().unwrap_or(i64::MAX));
-            match patience {
+            if let Some(until) = patience {
                 // The end of the last operation is looked for often, so that the worker does not outlast it by much.
-                Some(until) => next = next.min(until).min(now + 5_000_000),
-                None => {
-                    let due = pacer.next_due().unwrap_or(plan_end);
-                    next = next.min(due.max(now.saturating_add(GRAIN)));
-                }
+                next = next.min(until).min(now + 5_000_000);
+            } else {
+                let due = pacer.next_due().unwrap_or(plan_end);
+                next = next.min(due.max(now.saturating_add(GRAIN)));
             }
             tokio::select! {
                 biased;

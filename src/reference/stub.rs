@@ -13,7 +13,7 @@
 //! | a notification, a response | 202 |
 //! | `GET /mcp` | an event stream on which nothing comes |
 //! | `DELETE /mcp` | 200 |
-//! | `GET /log` | its log, as JSON: see [`log::Log`] |
+//! | `GET /log` | its log, as JSON |
 //! | `DELETE /log` | 200, and the log begins anew |
 //! | `GET /health` | 200 |
 //!
