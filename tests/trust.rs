@@ -373,7 +373,7 @@ fn more_connections_than_a_process_may_have_are_refused_before_anything_starts()
     let path = written(&directory, STEADY);
     let mut run = Run::start(
         &path,
-        &["--set", "workers=1", "--set", "workload.clients=100000"],
+        &["--set", "workers=1", "--set", "workload.clients=1000000"],
     );
     assert_eq!(run.exit_code(), Some(2), "{}", run.printed());
     let printed = run.printed();

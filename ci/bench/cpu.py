@@ -72,6 +72,9 @@ def measure(work, mcpload, programs, request, name, play):
         "others": others,
     }
     if phase:
+        # "Every call recorded" is part of what is compared.
+        if phase["tally"]["unrecorded"]:
+            raise SystemExit(f"{name} dropped {phase['tally']['unrecorded']} rows")
         found |= {"not_ok": phase["intended"] - phase["tally"]["ok"], "trust": phase["trust"]}
     return found
 

@@ -8,7 +8,7 @@ COLUMNS = {
         arrival step attempt client session protocol method target phase outcome class code instance bytes_in bytes_out
         ends""",
     "sessions.csv.zst": "at worker workload client session protocol transition instance cause missed doubled",
-    "counts.csv": """second worker phase workload operation protocol arrivals shed unrecorded operations_ok operations_fail
+    "counts.csv": """second worker phase workload operation protocol arrivals shed unrecorded left_out operations_ok operations_fail
         operations_info calls_ok calls_fail calls_info""",
     "samples.csv": "at slot metric labels value",
 }

@@ -29,6 +29,17 @@ const BETWEEN: Duration = Duration::from_millis(300);
 /// How many bytes of the first failure of set-up are told.
 const MAX_FAILURE: usize = 200;
 
+/// What became of looking after a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// It needs none.
+    Unneeded,
+    /// It does something, which may be what it was told the last time.
+    Busy,
+    /// It sees to its session now.
+    Given,
+}
+
 /// A place where a client lives.
 struct Slot {
     number: u32,
@@ -174,13 +185,16 @@ impl Crew {
         self.put_back(workload, number, client);
     }
 
-    /// Has a client that does nothing look after its session, if that is needed; whether it is.
-    pub(crate) fn tend(self: &Rc<Self>, workload: u32, client: u32) -> bool {
-        let idle = self.with_slot(workload, client, |slot| {
-            slot.client.take_if(|client| client.needs_care())
+    /// Has a client that does nothing look after its session, if that is needed.
+    pub(crate) fn tend(self: &Rc<Self>, workload: u32, client: u32) -> Care {
+        let idle = self.with_slot(workload, client, |slot| match &slot.client {
+            None => Err(Care::Busy),
+            Some(_) => (slot.client.take_if(|client| client.needs_care())).ok_or(Care::Unneeded),
         });
-        let Some(mut idle) = idle.flatten() else {
-            return false;
+        let mut idle = match idle {
+            Some(Ok(idle)) => idle,
+            Some(Err(care)) => return care,
+            None => return Care::Unneeded,
         };
         let this = Rc::clone(self);
         tokio::task::spawn_local(async move {
@@ -191,7 +205,7 @@ impl Crew {
                 None => this.put_back(workload, client, idle),
             }
         });
-        true
+        Care::Given
     }
 
     fn put_back(&self, workload: u32, number: u32, client: Box<Client>) {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::client::Shared;
-use super::crew::Crew;
+use super::crew::{Care, Crew};
 
 /// How often each client is looked at.
 const TURN: Duration = Duration::from_millis(200);
@@ -64,14 +64,17 @@ async fn keep(held: Vec<(u32, u32)>, crew: Rc<Crew>) {
                 Some(waits) if waits.rest > 0 => waits.rest -= 1,
                 before => {
                     let next = before.map_or(5, |before| before.next);
-                    if crew.tend(key.0, key.1) {
-                        let later = Tried {
-                            rest: next,
-                            next: (next * 2).min(LONGEST),
-                        };
-                        tried.insert(*key, later);
-                    } else {
-                        tried.remove(key);
+                    match crew.tend(key.0, key.1) {
+                        Care::Given => {
+                            let later = Tried {
+                                rest: next,
+                                next: (next * 2).min(LONGEST),
+                            };
+                            tried.insert(*key, later);
+                        }
+                        // A try that takes long is not forgotten.
+                        Care::Busy => {}
+                        Care::Unneeded => drop(tried.remove(key)),
                     }
                 }
             }

@@ -260,6 +260,7 @@ impl Exchange {
             Item::Connected { took_ns } => self.facts.connect_ns = Some(took_ns),
             Item::Secured { took_ns } => self.facts.tls_ns = Some(took_ns),
             Item::Sent { at } => self.facts.sent = Some(at),
+            Item::Unsent => self.facts.sent = None,
             Item::Head {
                 at,
                 status,

@@ -153,6 +153,7 @@ impl HttpLink {
                 }) if is_first && !lease.is_new => {
                     flight.land();
                     drop(lease);
+                    let _ = exchange.take(&Item::Unsent);
                     request = unsent;
                     is_first = false;
                     continue;

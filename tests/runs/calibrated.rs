@@ -67,6 +67,11 @@ fn the_instrument_shows_a_pause_and_known_delays_and_counts_every_call() {
     assert!(number(counts, "recorded") >= 4_000 + 3 * 200, "{counts}");
 
     let proofs = found["proofs"].as_array().unwrap();
+    // A machine that is too busy leaves them open; what is told must not be wrong.
+    assert!(
+        pause["answer"] != "fail" && delays["answer"] != "fail",
+        "{proofs:?}"
+    );
     let proven = proofs.iter().all(|proof| proof["answer"] == "pass");
     assert_eq!(code, Some(if proven { 0 } else { 7 }), "{}", run.printed());
     assert!(

@@ -5,6 +5,7 @@
 
 use super::Client;
 use crate::load::place::Place;
+use crate::model::Class;
 
 impl Client {
     /// After an operation: begins anew if it was the last of so many. What that costs is seen as client wait of what comes
@@ -50,8 +51,22 @@ impl Client {
         let plans = &self.shared.table.plan.workloads;
         let policy = plans.get(self.workload as usize).map(|plan| &plan.recovery);
         let replaces = policy.is_some_and(|policy| policy.reinitialise);
-        if self.is_legacy() && self.finds_lost(&call) && replaces {
-            self.establish(None).await;
+        if self.is_legacy() && self.finds_lost(&call) {
+            if replaces {
+                self.establish(None).await;
+            }
+        } else if !is_final(class, code) {
+            // Whoever refused it, it was for now: who holds a stream asks again.
+            self.listener = None;
+            self.listen();
         }
     }
+}
+
+/// Whether a server that refuses the stream so has none: 405 in the legacy era, an unknown method in the modern one.
+fn is_final(class: Class, code: Option<i64>) -> bool {
+    matches!(
+        (class, code),
+        (Class::Http, Some(405)) | (Class::JsonRpc, Some(-32_601))
+    )
 }

@@ -46,10 +46,10 @@ impl Profile for RampingUsers {
     }
 
     fn turn(&self, user: u32, length: Duration) -> Option<Turn> {
-        let (begin, end) = (Offset::ZERO, Offset::from_duration(length));
+        let end = Offset::from_duration(length);
         let (from, until) = match (user < self.from, user < self.to) {
-            (true, true) => (begin, end),
-            (true, false) => (begin, self.passes(user, length)),
+            (true, true) => (self.waits.first(user, self.from), end),
+            (true, false) => (self.waits.first(user, self.from), self.passes(user, length)),
             (false, true) => (self.passes(user, length), end),
             (false, false) => return None,
         };

@@ -22,6 +22,8 @@ pub enum Item<'a> {
         /// When.
         at: i64,
     },
+    /// Nothing of it was written after all.
+    Unsent,
     /// The head of the answer is there.
     Head {
         /// When.

@@ -55,6 +55,8 @@ pub(super) struct One {
     stream: Stream<Wire>,
     /// What was read and not looked at; without memory while the connection waits.
     buffer: BytesMut,
+    /// What is left of a request that was answered before it was written.
+    unwritten: Vec<u8>,
     /// How the rest of the answer comes.
     framing: Framing,
     /// Whether the connection may be used again after this answer.
@@ -66,6 +68,7 @@ impl One {
         Self {
             stream,
             buffer: BytesMut::new(),
+            unwritten: Vec::new(),
             framing: Framing::Length(0),
             keeps: true,
         }
@@ -149,15 +152,18 @@ impl One {
                 }
             }
         });
-        result.await.map_err(|error| Unanswered {
-            error,
-            is_unsent: written == 0,
-        })
+        let result = result.await;
+        // Some servers read on while they answer.
+        self.unwritten = request.get(written..).unwrap_or_default().to_vec();
+        // TLS takes more than it could write, so that nobody knows what of it went out.
+        let is_unsent = written == 0 && !matches!(self.stream, Stream::Tls(_));
+        result.map_err(|error| Unanswered { error, is_unsent })
     }
 
     /// The next part of the answer's body, handed to `take`; false at its end.
     pub(super) async fn body(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<bool, OneError> {
         poll_fn(|context| {
+            self.write_on(context);
             loop {
                 if self.framing.is_over() {
                     self.rest();
@@ -191,6 +197,18 @@ impl One {
     fn rest(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
+        }
+    }
+
+    /// Writes what is left of the request, as far as that goes; whether it can be written is for the answer to show.
+    fn write_on(&mut self, context: &mut Context<'_>) {
+        if self.unwritten.is_empty() {
+            return;
+        }
+        let rest = std::mem::take(&mut self.unwritten);
+        let mut written = 0;
+        if self.poll_write(context, &rest, &mut written).is_ok() {
+            self.unwritten = rest.get(written..).unwrap_or_default().to_vec();
         }
     }
 
