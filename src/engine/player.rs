@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
 use crate::clock::{self, Clock};
-use crate::fault::journal::{Entry, Journal, Stage};
+use crate::fault::journal::{Actor, Entry, Journal, Stage, Undo};
 use crate::fault::{Fault, FleetHands};
 use crate::fleet::slot::Fact;
 use crate::model::{EventKind, InstanceId};
@@ -113,7 +113,10 @@ impl Player {
             fault: self.plan.name.clone(),
             stage,
             targets: targets.to_vec(),
-            inverse: self.fault.inverse(&self.plan.targets),
+            undo: Undo::Nothing,
+            words: self.fault.inverse(&self.plan.targets),
+            deadline: i64::MAX,
+            by: Actor::Conductor,
         };
         let mut journal = self
             .journal
