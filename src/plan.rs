@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::quantity::duration_text;
+use crate::model::quantity::{duration_text, optional_duration_text};
 use crate::model::{Offset, Seed, Share, SlotId, Window};
 use crate::registry::Spec;
 
@@ -369,9 +369,19 @@ pub struct FaultPlan {
     pub targets: Vec<SlotId>,
     /// When it acts.
     pub at: Offset,
+    /// How long it acts; `None` for a fault that is one act.
+    #[serde(default, with = "optional_duration_text")]
+    pub duration: Option<Duration>,
     /// The longest that healing may take before it counts as failed.
     #[serde(with = "duration_text")]
     pub heal_within: Duration,
+}
+
+impl FaultPlan {
+    /// When it ends by plan: when it begins, for a fault that is one act.
+    pub fn end(&self) -> Offset {
+        self.at + self.duration.unwrap_or_default()
+    }
 }
 
 /// The gate before the first fault: of the operations that ended in the `over` before it, at least `share` were ok.
