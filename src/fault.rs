@@ -13,6 +13,7 @@ use crate::model::{InstanceId, SlotId};
 
 pub mod journal;
 pub mod kinds;
+pub mod link;
 pub mod wire;
 
 /// One kind of fault with its parameters.
