@@ -17,6 +17,7 @@ use crate::model::{InstanceId, Seed, SlotId};
 
 pub mod journal;
 pub mod kinds;
+pub mod link;
 pub mod wire;
 
 /// How long a fault acts.

@@ -36,6 +36,9 @@ pub enum Purpose {
     Row = 12,
     /// What wire rules hit and how; the group is the rule's place, the index the number of the request that it meets.
     Wire = 16,
+    /// Which connections of a link a rule selects, and what it draws for each; the group is made of the rule's id, the index is
+    /// the connection's.
+    Link = 24,
 }
 
 impl Seed {
