@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Share;
 
 pub(crate) mod fate;
+pub(crate) mod http;
 pub(crate) mod item;
 pub(crate) mod lane;
 mod queue;
@@ -102,3 +103,6 @@ impl Direction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub use rule::Rule;
 pub use selector::{CONDITIONS, Counts, On, Selector, Session};
 pub use transformer::Transformer;
 
-use actions::{Context, Edit, Kept, Pass};
+use actions::{Context, Edit, Kept};
 
 /// The rules of a listener or a link, and how often each has hit.
 #[derive(Debug)]
@@ -100,7 +100,10 @@ impl Rules {
                 watch.get_or_insert_with(|| build(rule.params(), context()));
             }
         }
-        Transformer::new(watch.unwrap_or_else(|| Box::new(Pass)), terms, None)
+        match watch {
+            Some(watch) => Transformer::new(watch, terms, None),
+            None => Transformer::passing(terms),
+        }
     }
 }
 

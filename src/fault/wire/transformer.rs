@@ -4,7 +4,7 @@
 //! is held here that was not asked for. Invariant: an answer that no rule hits comes out with the bytes of its body unchanged,
 //! each as soon as it is there.
 
-use super::actions::Edit;
+use super::actions::{Edit, Pass};
 use super::out::Out;
 use super::part::{Act, Part, Terms};
 
@@ -13,6 +13,7 @@ pub struct Transformer {
     edit: Box<dyn Edit>,
     out: Out,
     hit: Option<usize>,
+    idle: bool,
 }
 
 impl std::fmt::Debug for Transformer {
@@ -27,7 +28,25 @@ impl Transformer {
     pub(super) fn new(mut edit: Box<dyn Edit>, terms: Terms, hit: Option<usize>) -> Self {
         let mut out = Out::new(terms);
         edit.begin(&mut out);
-        Self { edit, out, hit }
+        let idle = false;
+        Self {
+            edit,
+            out,
+            hit,
+            idle,
+        }
+    }
+
+    /// One that lets everything pass.
+    pub(super) fn passing(terms: Terms) -> Self {
+        let mut passing = Self::new(Box::new(Pass), terms, None);
+        passing.idle = true;
+        passing
+    }
+
+    /// Whether nothing is changed or looked at: whoever holds the bytes of the answer may write them as they are.
+    pub fn is_idle(&self) -> bool {
+        self.idle
     }
 
     /// The place of the rule that acts here, from 0; None if none does.

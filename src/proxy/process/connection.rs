@@ -40,13 +40,13 @@ pub(super) async fn run(client: TcpStream, facts: Facts, setting: Setting) -> u6
     let _ = client.set_nodelay(true);
     let Setting {
         upstream,
-        http: _,
+        http,
         mut rules,
         taken_over,
         totals,
     } = setting;
     let first = rules.borrow_and_update().clone();
-    let (mut pair, mut last) = Pair::new(client, facts, totals, first);
+    let (mut pair, mut last) = Pair::new(client, facts, totals, http, first);
     let mut dial = Dial::Waits;
     let mut timer = None;
     let last = loop {

@@ -73,7 +73,12 @@ impl Door {
         if matches!(self.state, State::Open(_)) {
             // A socket cannot be bound beside one that listens.
             self.state = State::Shut(None);
-            self.state = State::Shut(bind(self.address).ok());
+            let socket = bind(self.address).ok();
+            if let Some(socket) = &socket {
+                // Beside live connections it is bound only with this; without it, nobody else is bound beside it.
+                let _ = socket.set_reuseaddr(false);
+            }
+            self.state = State::Shut(socket);
         }
     }
 
@@ -81,7 +86,10 @@ impl Door {
     pub(super) fn reopen(&mut self) -> io::Result<()> {
         if let State::Shut(socket) = &mut self.state {
             let socket = match socket.take() {
-                Some(socket) => socket,
+                Some(socket) => {
+                    socket.set_reuseaddr(true)?;
+                    socket
+                }
                 None => bind(self.address)?,
             };
             self.state = State::Open(socket.listen(BACKLOG)?);

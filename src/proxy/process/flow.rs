@@ -3,7 +3,6 @@
 //! Impure. Every chunk is written at once; what the receiver does not take waits here, and then nothing more is read than the
 //! lane holds. Invariant: an end (FIN) is handed on as an end, and the other way goes on.
 
-use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::clock;
+use crate::fault::link::Way;
+use crate::fault::link::http::Http;
 use crate::fault::link::item::{Ending, What};
 use crate::fault::link::lane::Lane;
 
@@ -35,6 +36,7 @@ pub(super) enum End<'a> {
 #[derive(Debug)]
 pub(super) struct Flow {
     pub(super) lane: Lane,
+    way: Way,
     /// What is being written.
     writing: Bytes,
     /// The receiver takes no more for now.
@@ -46,9 +48,10 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(lane: Lane) -> Self {
+    pub(super) fn new(way: Way, connection: u64) -> Self {
         Self {
-            lane,
+            lane: Lane::new(way, connection),
+            way,
             writing: Bytes::new(),
             blocked: false,
             source_over: false,
@@ -62,11 +65,12 @@ impl Flow {
     }
 
     /// When something that is held is to leave.
-    pub(super) fn due(&self) -> Option<i64> {
-        if self.blocked || self.over {
-            return None;
-        }
-        self.lane.due()
+    pub(super) fn due(&self, http: Option<&Http>) -> Option<i64> {
+        let answer = http.filter(|_| self.way == Way::ToClient && self.lane.takes());
+        let answer = answer.and_then(Http::due);
+        let held = self.lane.due().filter(|_| !self.blocked);
+        let due = answer.into_iter().chain(held).min();
+        due.filter(|_| !self.over)
     }
 
     /// Carries on as far as it goes; the context is woken when it goes further, but for what is due later.
@@ -75,15 +79,18 @@ impl Flow {
         context: &mut Context<'_>,
         mut source: End<'_>,
         mut sink: End<'_>,
+        mut http: Option<&mut Http>,
         written: &AtomicU64,
     ) -> Option<Ending> {
         loop {
+            self.answer(http.as_deref_mut());
             if let Some(ending) = self.write(context, &mut sink, written) {
                 return Some(ending);
             }
             let reads = !self.source_over
                 && !self.over
                 && self.lane.takes()
+                && http.as_ref().is_none_or(|http| self.is_taken_by(http))
                 && (!matches!(sink, End::Later) || self.lane.swallows());
             let End::Here(stream) = &mut source else {
                 return None;
@@ -95,16 +102,66 @@ impl Flow {
             let mut space = ReadBuf::uninit(&mut space);
             match Pin::new(&mut **stream).poll_read(context, &mut space) {
                 Poll::Pending => return None,
-                Poll::Ready(Ok(())) => self.came(context, &mut sink, space.filled(), written),
-                Poll::Ready(Err(error)) => self.broke(&error),
+                Poll::Ready(Ok(())) if space.filled().is_empty() => {
+                    self.ended(What::End, http.as_deref_mut());
+                }
+                Poll::Ready(Ok(())) => match &mut http {
+                    Some(http) => self.followed(space.filled(), http),
+                    None => self.came(context, &mut sink, space.filled(), written),
+                },
+                Poll::Ready(Err(_)) => self.ended(What::Reset, http.as_deref_mut()),
             }
         }
     }
 
-    /// The sender broke off.
-    fn broke(&mut self, _error: &io::Error) {
+    /// Whether what is read would be taken.
+    fn is_taken_by(&self, http: &Http) -> bool {
+        match self.way {
+            Way::ToServer => http.takes_requests(),
+            Way::ToClient => http.takes_answers(),
+        }
+    }
+
+    /// Takes what answers have become, as far as the lane does.
+    fn answer(&mut self, http: Option<&mut Http>) {
+        let Some(http) = http.filter(|_| self.way == Way::ToClient) else {
+            return;
+        };
+        while self.lane.takes() {
+            let now = clock::now();
+            match http.next(now) {
+                Some(what) => self.lane.push(now, what),
+                None => return,
+            }
+        }
+    }
+
+    /// The sender has ended, or broken off.
+    fn ended(&mut self, how: What, http: Option<&mut Http>) {
         self.source_over = true;
-        self.lane.push(clock::now(), What::Reset);
+        let now = clock::now();
+        match (http, self.way) {
+            (Some(http), Way::ToClient) => return http.server_ended(how),
+            (Some(http), Way::ToServer) => {
+                let rest = http.client_ended();
+                if !rest.is_empty() {
+                    self.lane.push(now, What::Bytes(rest));
+                }
+            }
+            (None, _) => {}
+        }
+        self.lane.push(now, how);
+    }
+
+    /// Takes what was read of HTTP.
+    fn followed(&mut self, bytes: &[u8], http: &mut Http) {
+        let (now, lane) = (clock::now(), &mut self.lane);
+        match self.way {
+            Way::ToServer => http.from_client(now, bytes, &mut |bytes| {
+                lane.push(now, What::Bytes(bytes));
+            }),
+            Way::ToClient => http.from_server(bytes),
+        }
     }
 
     /// Takes what was read. Without rules it is written before anything is copied.
@@ -115,10 +172,6 @@ impl Flow {
         mut bytes: &[u8],
         written: &AtomicU64,
     ) {
-        if bytes.is_empty() {
-            self.source_over = true;
-            return self.lane.push(clock::now(), What::End);
-        }
         if self.lane.is_plain()
             && self.writing.is_empty()
             && let End::Here(stream) = sink

@@ -18,8 +18,9 @@ use super::flow::{End, Flow};
 use crate::clock;
 use crate::fault::link::Way;
 use crate::fault::link::fate::{Facts, Fate, fate};
+use crate::fault::link::http::Http;
 use crate::fault::link::item::Ending;
-use crate::fault::link::lane::{Lane, Stream};
+use crate::fault::link::lane::Stream;
 use crate::fault::link::rules::RuleSet;
 use crate::fault::link::toxic::Side;
 
@@ -46,6 +47,8 @@ pub(super) struct Pair {
     gone: Option<Side>,
     to_server: Flow,
     to_client: Flow,
+    /// What follows its requests and answers.
+    http: Option<Box<Http>>,
     totals: Arc<Totals>,
 }
 
@@ -55,6 +58,7 @@ impl Pair {
         client: TcpStream,
         facts: Facts,
         totals: Arc<Totals>,
+        http: bool,
         rules: Arc<RuleSet>,
     ) -> (Self, Option<Last>) {
         let mut pair = Self {
@@ -64,8 +68,9 @@ impl Pair {
             client: Some(client),
             server: None,
             gone: None,
-            to_server: Flow::new(Lane::new(Way::ToServer, facts.connection)),
-            to_client: Flow::new(Lane::new(Way::ToClient, facts.connection)),
+            to_server: Flow::new(Way::ToServer, facts.connection),
+            to_client: Flow::new(Way::ToClient, facts.connection),
+            http: http.then(Box::default),
             totals,
         };
         let last = pair.take_over(rules);
@@ -88,6 +93,9 @@ impl Pair {
         let now = clock::now();
         let streams =
             [&mut self.to_server, &mut self.to_client].map(|flow| flow.lane.set(now, &self.rules));
+        if let Some(http) = &mut self.http {
+            http.set(&self.rules, self.facts.connection);
+        }
         if streams.contains(&Stream::Holed) {
             return Some(Last::Ended(Ending::Reset));
         }
@@ -138,7 +146,8 @@ impl Pair {
 
     /// When something is to be done, but for dialling.
     pub(super) fn due(&self) -> Option<i64> {
-        let flows = [self.to_server.due(), self.to_client.due()];
+        let http = self.http.as_deref();
+        let flows = [self.to_server.due(http), self.to_client.due(http)];
         flows.into_iter().chain([self.fate.due]).flatten().min()
     }
 
@@ -148,23 +157,23 @@ impl Pair {
         context: &mut Context<'_>,
         due: Option<i64>,
     ) -> Poll<Option<Last>> {
-        let (totals, gone) = (&self.totals, self.gone);
-        let ending = self.to_server.poll(
-            context,
-            end(&mut self.client, gone == Some(Side::Client)),
-            end(&mut self.server, gone == Some(Side::Server)),
-            &totals.to_server,
-        );
-        let ending = ending.or_else(|| {
-            self.to_client.poll(
-                context,
-                end(&mut self.server, gone == Some(Side::Server)),
-                end(&mut self.client, gone == Some(Side::Client)),
-                &totals.to_client,
-            )
-        });
-        if let Some(ending) = ending {
-            return Poll::Ready(Some(Last::Ended(ending)));
+        loop {
+            // A client that had too much unanswered may go on once an answer has left.
+            let full = self
+                .http
+                .as_ref()
+                .is_some_and(|http| !http.takes_requests());
+            if let Some(ending) = self.carry(context) {
+                return Poll::Ready(Some(Last::Ended(ending)));
+            }
+            if !full
+                || self
+                    .http
+                    .as_ref()
+                    .is_some_and(|http| !http.takes_requests())
+            {
+                break;
+            }
         }
         let [to_server, to_client] = [&self.to_server, &self.to_client].map(Flow::is_over);
         let over = match self.gone {
@@ -179,6 +188,27 @@ impl Pair {
             Some(at) if due.is_none_or(|due| at < due) => Poll::Ready(None),
             _ => Poll::Pending,
         }
+    }
+
+    /// One turn of both ways.
+    fn carry(&mut self, context: &mut Context<'_>) -> Option<Ending> {
+        let (totals, gone) = (&self.totals, self.gone);
+        let ending = self.to_server.poll(
+            context,
+            end(&mut self.client, gone == Some(Side::Client)),
+            end(&mut self.server, gone == Some(Side::Server)),
+            self.http.as_deref_mut(),
+            &totals.to_server,
+        );
+        ending.or_else(|| {
+            self.to_client.poll(
+                context,
+                end(&mut self.server, gone == Some(Side::Server)),
+                end(&mut self.client, gone == Some(Side::Client)),
+                self.http.as_deref_mut(),
+                &totals.to_client,
+            )
+        })
     }
 
     /// Ends it.
