@@ -35,12 +35,6 @@ pub const LATER: &[(Family, &str, &str)] = &[
         "scale",
         "changes the number of replicas of a role",
     ),
-    (Family::Fault, "latency", "delays what passes on a link"),
-    (Family::Fault, "bandwidth", "limits what passes on a link"),
-    (Family::Fault, "loss", "loses part of what passes on a link"),
-    (Family::Fault, "reset", "resets connections"),
-    (Family::Fault, "partition", "lets nothing pass on a link"),
-    (Family::Fault, "slow-close", "keeps connections half open"),
     (Family::Fault, "cpu", "takes processor time away"),
     (Family::Fault, "memory", "takes memory away"),
 ];

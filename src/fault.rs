@@ -10,10 +10,13 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use self::journal::Undo;
+use self::link::LinkRule;
 use crate::fleet::Capability;
+use crate::fleet::canary::Canary;
 use crate::fleet::proc::ProcessId;
 use crate::model::event::Effect;
 use crate::model::{InstanceId, Seed, SlotId};
+use crate::proxy::RuleStatus;
 
 pub mod journal;
 pub mod kinds;
@@ -38,6 +41,11 @@ pub trait Fault: Send + Sync {
 
     /// Whether it takes a duration.
     fn span(&self) -> Span;
+
+    /// Whether it acts on the links of its targets, which then have a proxy before them from the begin of the run to its end.
+    fn links(&self) -> Option<LinkUse> {
+        None
+    }
 
     /// What undoes it without the conductor; asked before the act, when its targets still run.
     fn undo(&self, scene: &Scene<'_>) -> Undo;
@@ -76,6 +84,13 @@ pub struct Scene<'a> {
     pub duration: Option<Duration>,
     /// The longest that a step may wait for its proof.
     pub within: Duration,
+}
+
+/// What a fault needs of the proxy before its targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkUse {
+    /// Whether the proxy follows requests and answers of HTTP/1.1.
+    pub http: bool,
 }
 
 /// What shows that an act, or its undo, took effect.
@@ -130,12 +145,52 @@ pub trait FleetHands: Send + Sync {
         within: Duration,
     ) -> BoxFuture<'a, Result<Proof, FaultError>>;
 
+    /// What can be done to the links that have a proxy.
+    fn links(&self) -> &dyn LinkHands;
+
     /// Asks the slot's readiness probe anew, until it succeeds.
     fn answers<'a>(
         &'a self,
         slot: &'a SlotId,
         within: Duration,
     ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+}
+
+/// Over a link or beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Through the proxy, as everybody goes.
+    Link,
+    /// Straight to the slot.
+    Direct,
+}
+
+/// What a fault can do to the links that have a proxy. Lent by the fleet.
+pub trait LinkHands: Send + Sync {
+    /// Lets a rule act before the slot, in the name of this fault; how many live connections it selects. Idempotent.
+    fn apply<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        fault: &'a str,
+        rule: &'a LinkRule,
+    ) -> BoxFuture<'a, Result<u64, FaultError>>;
+
+    /// Lets no rule of this fault act before the slot. Idempotent.
+    fn lift<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        fault: &'a str,
+    ) -> BoxFuture<'a, Result<(), FaultError>>;
+
+    /// What the proxy before the slot counted of this fault's rule.
+    fn counted<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        fault: &'a str,
+    ) -> BoxFuture<'a, Result<Option<RuleStatus>, FaultError>>;
+
+    /// Sends one request of our own to the slot.
+    fn canary<'a>(&'a self, slot: &'a SlotId, way: Way, within: Duration) -> BoxFuture<'a, Canary>;
 }
 
 /// Why a fault could not be done or undone.

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 pub mod address;
 pub mod affinity;
 pub mod bind;
+pub mod canary;
 pub mod drivers;
 pub mod instance;
+mod link;
 pub mod probe;
 pub mod proc;
 pub mod process;
@@ -24,6 +26,8 @@ pub enum Capability {
     Kill,
     /// Stop all processes of an instance, and let them go on.
     Pause,
+    /// Put a proxy before a slot.
+    Proxy,
     /// Start slots and bring them back by policy.
     Deploy,
     /// Read the processor time and memory of an instance.
@@ -36,6 +40,7 @@ impl Capability {
         match self {
             Self::Kill => "kill",
             Self::Pause => "pause",
+            Self::Proxy => "proxy",
             Self::Deploy => "deploy",
             Self::Sample => "sample",
         }

@@ -250,6 +250,18 @@ pub struct SlotPlan {
     pub files: Vec<String>,
     /// Limits that the shim sets.
     pub limits: Limits,
+    /// The proxy before it, if it has one.
+    #[serde(default)]
+    pub wire: Option<WirePlan>,
+}
+
+/// The proxy before a slot, in place from before the slots start to after they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WirePlan {
+    /// Whether it follows requests and answers of HTTP/1.1; what is none passes unchanged.
+    pub http: bool,
+    /// Whether it names the instance behind it in the header `mcpload-instance` of the answers.
+    pub names: bool,
 }
 
 /// Where a secret's value is.

@@ -11,6 +11,7 @@ use mcpload::fault::FleetHands;
 use mcpload::fleet::address::Network;
 use mcpload::fleet::process::{FleetError, Place, ProcessFleet};
 use mcpload::fleet::slot::Fact;
+use mcpload::model::Seed;
 use mcpload::model::{EventKind, SlotId};
 use mcpload::plan::{
     EndpointPlan, FleetPlan, Limits, Members, Probe, ReadyPlan, RestartPlan, RestartPolicy,
@@ -38,6 +39,7 @@ fn plan(
         secret_env: BTreeMap::new(),
         directory: None,
         files: Vec::new(),
+        wire: None,
         limits: Limits {
             open_files: Some(333),
             memory: None,
@@ -89,7 +91,8 @@ fn bench(plan: &FleetPlan, network: u16) -> Bench {
         binary: binary(),
     };
     let (facts, received) = mpsc::channel(256);
-    let fleet = ProcessFleet::prepare(plan, Network::picked_by(network), &place, &facts).unwrap();
+    let fleet =
+        ProcessFleet::prepare(plan, Network::picked_by(network), &place, &facts, Seed(1)).unwrap();
     Bench {
         fleet,
         facts: received,

@@ -30,6 +30,8 @@ pub struct Timeline {
     pub slots: BTreeMap<SlotId, SlotLife>,
     /// Workers that were lost: when, number, reason.
     pub lost_workers: Vec<(Offset, u32, String)>,
+    /// Proxies that were lost: when, the slot behind, reason.
+    pub lost_links: Vec<(Offset, SlotId, String)>,
     /// The steady-state gate.
     pub steady: Option<SteadyStats>,
 }
@@ -160,6 +162,9 @@ impl Timeline {
             }
             EventKind::WorkerLost { worker, reason } => {
                 self.lost_workers.push((at, *worker, reason.clone()));
+            }
+            EventKind::LinkLost { slot, reason } => {
+                self.lost_links.push((at, slot.clone(), reason.clone()));
             }
             EventKind::SlotStarted { .. }
             | EventKind::SlotReady { .. }

@@ -103,6 +103,12 @@ pub fn grade(
             reasons.push((Trust::Invalid, words));
         }
     }
+    for (at, slot, reason) in &circumstances.timeline.lost_links {
+        if *at < phase.window.end {
+            let words = format!("the link to {slot} was lost at {at}: {reason}");
+            reasons.push((Trust::Invalid, words));
+        }
+    }
     let unrecorded = phase.tally.unrecorded;
     if unrecorded > 0 {
         let words = format!("{unrecorded} Calls were not recorded");

@@ -135,7 +135,7 @@ fn deploy(
             .map(|pinning| pinning.fleet.clone())
             .unwrap_or_default(),
     };
-    let fleet = ProcessFleet::prepare(&job.plan.fleet, network, &place, facts)
+    let fleet = ProcessFleet::prepare(&job.plan.fleet, network, &place, facts, job.plan.seed)
         .map_err(ExecuteError::Fleet)?;
     Ok(Some(Arc::new(fleet)))
 }

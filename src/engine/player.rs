@@ -95,11 +95,17 @@ impl Player {
     /// Has the fault show its effect; whether it could.
     async fn prove(&mut self, scene: &Scene<'_>, subject: &Subject) -> bool {
         let mut haste = self.haste.clone();
+        let fault = self.plan.name.clone();
+        // One that lasts ends when it was planned to, proven or not.
+        let left = scene.duration.map(|_| self.left());
         let proof = tokio::select! {
             proof = self.fault.prove(scene) => proof,
             () = asked(&mut haste, Haste::Soon) => return false,
+            () = over(left) => Err(FaultError::Unproven {
+                what: "its effect".to_owned(),
+                within: left.unwrap_or_default(),
+            }),
         };
-        let fault = self.plan.name.clone();
         match proof {
             Ok(Proof { words, effects }) => {
                 self.noted(Stage::Verified, subject).await;
@@ -120,11 +126,14 @@ impl Player {
 
     /// Lets the fault act for its duration; less, if the run stops.
     async fn act(&self) {
-        // The time line is static: the fault ends when it was planned to, however long its proof took.
-        let end = self.plan.end();
-        let left = end.since(self.clock.now().min(end));
         let mut haste = self.haste.clone();
-        let _ = timeout(left, asked(&mut haste, Haste::Soon)).await;
+        let _ = timeout(self.left(), asked(&mut haste, Haste::Soon)).await;
+    }
+
+    /// How long it acts from now on. The time line is static: a fault ends when it was planned to, however long its steps took.
+    fn left(&self) -> Duration {
+        let end = self.plan.end();
+        end.since(self.clock.now().min(end))
     }
 
     async fn undo(&mut self, scene: &Scene<'_>, subject: &Subject) {
@@ -219,6 +228,14 @@ impl Player {
     async fn tell(&self, kind: EventKind) {
         // Only a conductor that is gone does not listen, and then there is no run to record.
         let _ = self.facts.send((clock::now(), kind)).await;
+    }
+}
+
+/// Waits so long; for ever, if there is no end.
+async fn over(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,6 +13,7 @@ impl Driver for Process {
             Capability::Deploy,
             Capability::Kill,
             Capability::Pause,
+            Capability::Proxy,
             Capability::Sample,
         ]
     }

@@ -13,12 +13,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Network;
+use super::link::{LinkPlan, Links};
 use super::probe::{self, Prober};
 use super::proc::{self, ProcessId};
 use super::slot::{Fact, Post, Request, Standing, State};
-use crate::fault::{FaultError, FleetHands, Proof};
-use crate::model::{InstanceId, SlotId};
+use crate::fault::{FaultError, FleetHands, LinkHands, Proof};
+use crate::model::{InstanceId, Seed, SlotId};
 use crate::plan::{FleetPlan, ReadyPlan, RestartPolicy, RolePlan};
+use crate::proxy::Start;
 
 /// Why the fleet could not be brought up.
 #[derive(Debug, Error)]
@@ -54,6 +56,8 @@ pub struct Place {
 /// A slot as its users see it.
 struct Slot {
     address: SocketAddr,
+    /// Where others reach it: its proxy, or itself.
+    link: SocketAddr,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
     policy: RestartPolicy,
@@ -67,6 +71,11 @@ struct Slot {
 pub struct ProcessFleet {
     slots: BTreeMap<SlotId, Slot>,
     http: reqwest::Client,
+    /// What a proxy is before which slots; started with the fleet.
+    planned_links: std::sync::Mutex<Vec<LinkPlan>>,
+    links: std::sync::OnceLock<Links>,
+    binary: PathBuf,
+    facts: mpsc::Sender<Fact>,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     /// Supervisors that were not started yet.
     waiting: std::sync::Mutex<BTreeMap<SlotId, (Post, mpsc::Receiver<Request>)>>,
@@ -84,24 +93,36 @@ impl ProcessFleet {
         network: Network,
         place: &Place,
         facts: &mpsc::Sender<Fact>,
+        seed: Seed,
     ) -> Result<Self, FleetError> {
-        let ports = network
-            .free_ports(plan.slots().count())
-            .map_err(|error| FleetError::Prepare(error.into()))?;
+        let proxied = (plan.slots())
+            .filter(|(_, slot)| slot.wire.is_some())
+            .count();
+        let mut ports = network
+            .free_ports(plan.slots().count() + proxied)
+            .map_err(|error| FleetError::Prepare(error.into()))?
+            .into_iter();
         let http = probe::control_client().map_err(|error| FleetError::Prepare(error.into()))?;
         let addresses: BTreeMap<SlotId, SocketAddr> = plan
             .slots()
-            .zip(ports)
+            .zip(ports.by_ref())
             .map(|((_, slot), port)| (slot.id.clone(), SocketAddr::new(network.fleet(), port)))
             .collect();
+        // What others use to reach a slot: its proxy, where it has one.
+        let mut reached = addresses.clone();
+        let with_proxy = plan.slots().filter(|(_, slot)| slot.wire.is_some());
+        for ((_, slot), port) in with_proxy.zip(ports) {
+            reached.insert(slot.id.clone(), SocketAddr::new(network.fleet(), port));
+        }
         let links: Arc<BTreeMap<SlotId, String>> = Arc::new(
-            addresses
+            reached
                 .iter()
                 .map(|(slot, address)| (slot.clone(), address.to_string()))
                 .collect(),
         );
         let mut slots = BTreeMap::new();
         let mut waiting = BTreeMap::new();
+        let mut planned_links = Vec::new();
         for (role, slot) in plan.slots() {
             let Some(address) = addresses.get(&slot.id).copied() else {
                 continue;
@@ -130,12 +151,29 @@ impl ProcessFleet {
                 facts: facts.clone(),
             };
             waiting.insert(slot.id.clone(), (post, received));
+            let link = reached.get(&slot.id).copied().unwrap_or(address);
+            if let Some(wire) = slot.wire {
+                planned_links.push(LinkPlan {
+                    slot: slot.id.clone(),
+                    start: Start {
+                        listen: link,
+                        upstream: address,
+                        seed: seed.0,
+                        http: wire.http,
+                        instance: None,
+                    },
+                    names: wire.names,
+                    probe: role.ready.probe.clone(),
+                    state: watched.clone(),
+                });
+            }
             let policy = role.restart.policy;
             let grace = role.stop_grace.0;
             slots.insert(
                 slot.id.clone(),
                 Slot {
                     address,
+                    link,
                     requests,
                     state: watched,
                     policy,
@@ -150,6 +188,10 @@ impl ProcessFleet {
         Ok(Self {
             slots,
             http,
+            planned_links: std::sync::Mutex::new(planned_links),
+            links: std::sync::OnceLock::new(),
+            binary: place.binary.clone(),
+            facts: facts.clone(),
             supervisors,
             waiting: std::sync::Mutex::new(waiting),
             roles: plan.roles.clone(),
@@ -161,6 +203,20 @@ impl ProcessFleet {
     /// # Errors
     /// The first slot that is not ready within its role's time limit, or that its policy gave up.
     pub async fn bring_up(&self) -> Result<(), FleetError> {
+        let planned = self
+            .planned_links
+            .lock()
+            .map(|mut planned| std::mem::take(&mut *planned));
+        let started = Links::start(planned.unwrap_or_default(), &self.binary, &self.facts);
+        let links = started
+            .await
+            .map_err(|(slot, reason)| FleetError::NotReady {
+                slot,
+                reason: format!("the proxy before it: {reason}"),
+                log: Vec::new(),
+            })?;
+        // The fleet is brought up once.
+        let _ = self.links.set(links);
         for role in &self.roles {
             for slot in &role.slots {
                 let post = self
@@ -212,11 +268,11 @@ impl ProcessFleet {
         Err(not_ready(reason, log))
     }
 
-    /// Every slot with its role and address.
+    /// Every slot with its role and the address under which others reach it.
     pub fn addresses(&self) -> impl Iterator<Item = (&SlotId, &str, SocketAddr)> {
         self.slots
             .iter()
-            .map(|(id, slot)| (id, slot.role.as_str(), slot.address))
+            .map(|(id, slot)| (id, slot.role.as_str(), slot.link))
     }
 
     /// How many slots are ready, and how many there are.
@@ -237,6 +293,13 @@ impl ProcessFleet {
             .collect()
     }
 
+    /// The proxies, by the slot behind them.
+    pub fn proxies(&self) -> Vec<(SlotId, u32)> {
+        let links = self.links.get().into_iter();
+        let pids = links.flat_map(|links| links.pids());
+        pids.map(|(slot, pid)| (slot.clone(), pid)).collect()
+    }
+
     /// Takes everything down, in the reverse of the start order; at once if `hard`. Nothing is left when it returns.
     pub async fn take_down(&self, hard: bool) {
         for role in self.roles.iter().rev() {
@@ -251,6 +314,9 @@ impl ProcessFleet {
             }
             let gone = of_role.iter().map(|slot| wait_gone(slot));
             futures_util::future::join_all(gone).await;
+        }
+        if let Some(links) = self.links.get() {
+            links.stop().await;
         }
         self.supervisors.lock().await.shutdown().await;
     }
@@ -350,6 +416,11 @@ impl FleetHands for ProcessFleet {
                 }),
             }
         })
+    }
+
+    fn links(&self) -> &dyn LinkHands {
+        // Nothing is played before the fleet is up.
+        self.links.get_or_init(Links::default)
     }
 
     fn answers<'a>(

@@ -98,6 +98,8 @@ pub enum EventKind {
     },
     /// A worker was silent for too long or died.
     WorkerLost { worker: u32, reason: String },
+    /// The proxy before a slot ended by itself: what follows on that link says nothing about the fleet.
+    LinkLost { slot: SlotId, reason: String },
     /// Somebody asked the run to stop.
     Interrupted { signal: String },
     /// The run stopped itself.

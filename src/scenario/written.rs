@@ -77,6 +77,8 @@ pub struct Role {
     pub limits: Limits,
     #[serde(with = "duration_text")]
     pub stop_grace: Duration,
+    #[serde(default)]
+    pub proxy: bool,
     pub members: Option<Members>,
     pub slot: BTreeMap<String, Slot>,
 }

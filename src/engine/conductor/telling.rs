@@ -12,7 +12,7 @@ use crate::fleet::slot::Fact;
 use crate::load::frames::{Level, Second};
 use crate::model::event::Ending;
 use crate::model::metric::{CPU_SECONDS, OPEN_FILES, PROCESSES, RESIDENT_BYTES, UNDER_WAY};
-use crate::model::{Event, EventKind, Offset};
+use crate::model::{Event, EventKind, Offset, SlotId};
 use crate::record::rows::{Binding, SampleRow};
 
 impl Conductor<'_> {
@@ -73,6 +73,9 @@ impl Conductor<'_> {
         for (index, pid) in workers.pids() {
             take(format!("worker-{index}"), &[pid]);
         }
+        for (slot, pid) in self.fleet.iter().flat_map(|fleet| fleet.proxies()) {
+            take(format!("link-{slot}"), &[pid]);
+        }
         take("mcpload".to_owned(), &[std::process::id()]);
         let result = self.recorder.samples(&rows);
         self.recorded(result);
@@ -103,6 +106,13 @@ impl Conductor<'_> {
         second.under_way.iter().filter_map(row).collect()
     }
 
+    /// The address under which others reach the slot.
+    fn link_to(&self, slot: &SlotId) -> Option<String> {
+        let mut all = self.fleet.iter().flat_map(|fleet| fleet.addresses());
+        let (_, _, address) = all.find(|(id, _, _)| *id == slot)?;
+        Some(address.to_string())
+    }
+
     pub(super) fn start_clock(&mut self, clock: Clock) {
         self.clock = Some(clock);
         for fact in std::mem::take(&mut self.pending) {
@@ -123,12 +133,13 @@ impl Conductor<'_> {
             instance, address, ..
         } = &kind
         {
-            // Without a proxy before it, a slot is reached at its own address.
             let result = self.recorder.binding(&Binding {
                 at: clock.offset(raw),
                 instance: instance.clone(),
                 address: address.clone(),
-                link: address.clone(),
+                link: self
+                    .link_to(&instance.slot)
+                    .unwrap_or_else(|| address.clone()),
             });
             self.recorded(result);
         }
@@ -169,6 +180,9 @@ impl Conductor<'_> {
             } => format!("{instance} ended by itself: {status}"),
             EventKind::SlotNotReady { instance, reason } => {
                 format!("{instance} is not ready: {reason}")
+            }
+            EventKind::LinkLost { slot, reason } => {
+                format!("the link to {slot} is lost: {reason}; the run is invalid")
             }
             EventKind::FleetReady { slots } => format!("{slots} slots are ready"),
             _ => return,

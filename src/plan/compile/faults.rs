@@ -6,7 +6,7 @@ use super::Context;
 use std::time::Duration;
 
 use crate::diag::codes;
-use crate::fault::Span;
+use crate::fault::{LinkUse, Span};
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
 use crate::plan::{FaultPlan, FleetPlan, PhasePlan};
@@ -102,6 +102,20 @@ pub(super) fn compile(
         });
     }
     plans
+}
+
+/// Puts proxies before the slots on whose links faults act. They stay for the whole run: to put one there resets connections.
+pub(super) fn place_proxies(context: &Context<'_>, faults: &[FaultPlan], fleet: &mut FleetPlan) {
+    for fault in faults {
+        let kind = build(context.catalog.faults, Family::Fault, &fault.spec).ok();
+        let Some(LinkUse { http }) = kind.and_then(|kind| kind.links()) else {
+            continue;
+        };
+        let slots = fleet.roles.iter_mut().flat_map(|role| &mut role.slots);
+        for slot in slots.filter(|slot| fault.targets.contains(&slot.id)) {
+            slot.wire.get_or_insert_default().http |= http;
+        }
+    }
 }
 
 /// How long the fault acts. Its kind says whether it takes a duration; it must be over when the load ends, or nobody sees that

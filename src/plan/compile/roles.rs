@@ -11,6 +11,7 @@ use crate::diag::{codes, suggest};
 use crate::model::SlotId;
 use crate::plan::{
     Limits, Members, Probe, ReadyPlan, RestartPlan, RolePlan, Secret, SlotPlan, TextDuration,
+    WirePlan,
 };
 use crate::scenario::is_name;
 use crate::scenario::written::{self, Role, TextOrSecret};
@@ -70,6 +71,7 @@ fn default_roles() -> BTreeMap<String, Role> {
                     memory: None,
                 },
                 stop_grace: Duration::from_secs(5),
+                proxy: false,
                 members: None,
                 slot: BTreeMap::new(),
             };
@@ -225,6 +227,10 @@ fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
             open_files: role.limits.open_files,
             memory: role.limits.memory,
         },
+        wire: role.proxy.then_some(WirePlan {
+            http: true,
+            names: true,
+        }),
     }
 }
 

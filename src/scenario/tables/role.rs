@@ -85,6 +85,13 @@ pub(super) const ROLE: &[Field] = &[
         "\"5s\"",
     ),
     field(
+        "proxy",
+        Ty::Bool,
+        Need::Default("false"),
+        "a proxy of mcpload before each slot, which names the slot in the header `mcpload-instance` of its answers; faults of links put theirs by themselves",
+        "true",
+    ),
+    field(
         "members",
         Ty::Either(&[
             Ty::OneOf(&["api", "none"]),
