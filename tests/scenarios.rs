@@ -50,6 +50,19 @@ fn a_server_that_never_comes_back_fails_the_recovery_check_alone() {
 }
 
 #[test]
+fn a_server_that_hangs_is_over_when_it_goes_on() {
+    let _alone = alone();
+    let ended = Ended::of("one-hangs", "seed=3");
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let summary = ended.run.json("report/summary.json");
+    let fault = &summary["analysis"]["faults"][0];
+    // It cannot be whole before it goes on.
+    let stopped = fault["effective"][0].as_i64().unwrap();
+    let whole = stopped + fault["recovery"]["redundancy"]["after"].as_i64().unwrap();
+    assert!(whole >= fault["heal_returned"].as_i64().unwrap(), "{fault}");
+}
+
+#[test]
 fn a_balancer_without_failover_fails_the_errors_objective_alone() {
     let _alone = alone();
     let ended = Ended::of("no-failover", "seed=4");

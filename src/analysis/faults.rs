@@ -37,6 +37,7 @@ struct Observed {
     name: String,
     began: Offset,
     effect: Offset,
+    undone: Offset,
     until: Offset,
     targets: Vec<SlotNumber>,
     role: Vec<SlotNumber>,
@@ -158,6 +159,11 @@ impl Observed {
             name: fault.name.clone(),
             began: *began,
             effect,
+            undone: match (fault.duration, times.heal_returned) {
+                (None, _) => effect,
+                (Some(_), Some(at)) => at,
+                (Some(_), None) => end,
+            },
             until,
             targets: slots,
             role,
@@ -259,6 +265,7 @@ impl Observed {
         stats.recovery = recovery::decide(&Question {
             bins: &self.bins,
             effect: self.effect,
+            undone: self.undone.max(self.effect),
             until,
             rate: rate_at(plan, self.began),
             tolerance: tolerated(plan),

@@ -34,6 +34,8 @@ pub struct Question<'a> {
     pub bins: &'a Bins,
     /// From when its effect counts.
     pub effect: Offset,
+    /// From when every slot can be back: the undo of a fault that lasts, its effect where it is one act.
+    pub undone: Offset,
     /// Up to when it was observed.
     pub until: Offset,
     /// Operations a second that the schedule has; `None` for a closed model.

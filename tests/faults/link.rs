@@ -294,3 +294,53 @@ fn post(address: SocketAddr) -> Vec<u8> {
     stream.read_to_end(&mut bytes).unwrap();
     bytes
 }
+
+#[test]
+fn a_proxy_that_dies_makes_the_run_invalid_and_nothing_is_left() {
+    let mut linked = Linked::effective("latency");
+    let is_proxy = |pid: u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).nth(1) == Some(b"wire")
+    };
+    let below = linked.played.run.descendants();
+    let proxy = below.iter().find(|process| is_proxy(process.pid)).unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(proxy.pid).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    linked.played.run.wait_for_event("link-lost", "signal: 9");
+    let code = linked.played.run.exit_code();
+    linked.played.run.assert_nothing_left();
+    // The fault could not be lifted by its proxy, and is gone with it.
+    assert!(
+        matches!(code, Some(7 | 8)),
+        "{code:?} {}",
+        linked.played.run.printed()
+    );
+    let summary = linked.played.run.json("report/summary.json");
+    let trust = summary["analysis"]["trust"].as_array().unwrap();
+    let chaos = trust
+        .iter()
+        .find(|grade| grade["phase"] == "chaos")
+        .unwrap();
+    assert_eq!(chaos["trust"], "invalid");
+}
+
+#[test]
+fn a_proxy_names_the_instance_behind_it() {
+    let mut played = Played::fragment(
+        "[fleet.role.server]\nproxy = true\nreplicas = 2\n[fleet.role.balancer]\n",
+    );
+    played.run.wait_for_event("phase-began", "chaos");
+    let text = std::fs::read_to_string(played.run.directory().join("bindings.jsonl")).unwrap();
+    let mut bindings = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let server = bindings
+        .find(|row| row["instance"] == "server-2#1")
+        .unwrap();
+    let link = server["link"].as_str().unwrap().parse().unwrap();
+    let answer = get(link, "").unwrap();
+    let head = String::from_utf8_lossy(&answer.bytes).to_ascii_lowercase();
+    assert!(head.contains("mcpload-instance: server-2#1\r\n"), "{head}");
+    assert_eq!(played.run.exit_code(), Some(0), "{}", played.run.printed());
+    played.run.assert_nothing_left();
+}

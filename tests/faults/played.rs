@@ -21,11 +21,6 @@ seed = 11
 workers = 1
 [fleet]
 driver = "process"
-[fleet.role.server]
-replicas = 3
-stop_grace = "2s"
-restart = { policy = "always", backoff = "300ms" }
-[fleet.role.balancer]
 [workload]
 clients = 12
 protocol = { "2025-11-25" = 1, "2026-07-28" = 1 }
@@ -44,6 +39,15 @@ duration = "8s"
 rate = "60/s"
 "#;
 
+/// The fleet of the examples.
+const FLEET: &str = r#"
+[fleet.role.server]
+replicas = 3
+stop_grace = "2s"
+restart = { policy = "always", backoff = "300ms" }
+[fleet.role.balancer]
+"#;
+
 static RUNNING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
 /// A run of one scenario; dropped, it leaves nothing.
@@ -55,10 +59,10 @@ pub(crate) struct Played {
 impl Played {
     /// Starts the scenario with the example of this kind's documentation.
     pub(crate) fn example(kind: &str) -> Self {
-        Self::fragment(example(kind))
+        Self::fragment(&format!("{FLEET}\n{}", example(kind)))
     }
 
-    /// Starts the scenario with this fragment.
+    /// Starts the scenario with this fleet, and whatever stands beside it.
     pub(crate) fn fragment(fragment: &str) -> Self {
         let (running, freed) = &RUNNING;
         let mut count = running.lock().unwrap();

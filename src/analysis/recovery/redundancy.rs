@@ -48,11 +48,15 @@ impl Measured<'_> {
         let least = LEAST_WINDOW.as_nanos().div_ceil(width.as_nanos().max(1));
         let least = usize::try_from(least).unwrap_or(1).clamp(1, self.hold);
         let final_start = self.after.len().saturating_sub(least);
+        // While a fault lasts, a slot may look ready and take its part, and is not whole.
+        let held = self.question.undone.since(self.question.bins.origin());
+        let undone = held.as_nanos().div_ceil(width.as_nanos().max(1));
+        let from = from.max(usize::try_from(undone).unwrap_or(usize::MAX));
         let mut missing = String::new();
         for start in from..=final_start {
             let bins = self.hold.min(self.after.len() - start);
             match self.lacks(start, bins) {
-                None if start == 0 && no_impact => return (Reached::NoImpact, String::new()),
+                None if start == from && no_impact => return (Reached::NoImpact, String::new()),
                 None => {
                     let at = self.since_effect(self.start(start));
                     return (Reached::After(at), String::new());

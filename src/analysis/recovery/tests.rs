@@ -34,6 +34,7 @@ fn decided(after: &[(u64, u64, u64)]) -> Recovery {
         );
     }
     decide(&Question {
+        undone: origin,
         bins: &bins,
         effect: origin,
         until: end,

@@ -31,11 +31,11 @@ fn are_rules(with: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Changes answers of the target's HTTP and MCP as rules say (`mcpload explain answers` names them).
+/// Changes answers of the target's HTTP and MCP as rules say (`mcpload explain wire-rules` names them).
 pub(in crate::fault::kinds) const KIND: Kind<dyn Fault> = Kind {
     info: KindInfo {
         name: "answers",
-        summary: "changes answers of the target's HTTP and MCP as rules say (`mcpload explain answers` names them)",
+        summary: "changes answers of the target's HTTP and MCP as rules say (`mcpload explain wire-rules` names them)",
         example: "[[fault]]\nname = \"unavailable\"\nkind = \"answers\"\ntarget = { role = \"server\", count = 1 }\nat = \"chaos + 1s\"\nduration = \"3s\"\nrules = [\"status=503,share=50%\"]",
         fields: &[
             SHARE,
