@@ -1,3 +1,5 @@
+//! Lanes and fates in virtual time: what leaves when, and that nothing is lost.
+
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
