@@ -200,6 +200,27 @@ fn an_event_arrives_before_the_next_is_sent() {
 }
 
 #[test]
+fn a_head_may_come_byte_by_byte_and_an_overdue_answer_is_reset() {
+    let upstream = server(|mut stream| {
+        message(&mut BufReader::new(stream.try_clone().unwrap()));
+        for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok" {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let mut proxy = http(upstream, Some("a#1"));
+    let mut stream = BufReader::new(proxy.connect());
+    assert_eq!(ask(&mut stream, "ping").1, "ok");
+    proxy.apply("slow", answers(&["drip=1,every=1h,for=100ms"]));
+    let mut stream = proxy.connect();
+    stream.write_all(post("ping").as_bytes()).unwrap();
+    let (_, error) = rest(&mut stream);
+    assert_eq!(error, Some(std::io::ErrorKind::ConnectionReset));
+}
+
+#[test]
 fn what_is_no_http_passes_as_it_came() {
     let mut proxy = http(echo(), Some("a#1"));
     proxy.apply("busy", answers(&["status=503,on=any"]));

@@ -153,6 +153,8 @@ fn a_conversation_passes_as_it_is_however_it_is_cut() {
         let mut played = Played::plain();
         for (from, text) in &conversation {
             for piece in text.as_bytes().chunks(size) {
+                // Even within a head.
+                assert!(played.http.takes_answers() && played.http.takes_requests());
                 played.says(*from, piece);
             }
         }
@@ -281,7 +283,7 @@ fn waits_are_kept_and_end_with_their_rule() {
         played
             .says(Client, POST.as_bytes())
             .says(Server, ANSWER.as_bytes());
-        assert_eq!(played.http.due(), Some(1_000 + 10_000_000_000));
+        assert_eq!(played.http.due(true), Some(1_000 + 10_000_000_000));
         played.waits(Duration::from_secs(9));
         assert_eq!(played.heard(), "");
         if lifted {
