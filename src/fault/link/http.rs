@@ -112,7 +112,7 @@ impl Http {
     }
 
     /// Takes what the client sent; what goes on to the server is given in pieces.
-    pub(crate) fn from_client(&mut self, now: i64, bytes: &[u8], pass: &mut dyn FnMut(Bytes)) {
+    pub(crate) fn client_said(&mut self, now: i64, bytes: &[u8], pass: &mut dyn FnMut(Bytes)) {
         let Self {
             rules,
             requests,
@@ -133,7 +133,7 @@ impl Http {
     }
 
     /// Takes what the server sent.
-    pub(crate) fn from_server(&mut self, bytes: &[u8]) {
+    pub(crate) fn server_said(&mut self, bytes: &[u8]) {
         self.answers.add(bytes);
     }
 

@@ -164,10 +164,10 @@ impl Flow {
     fn followed(&mut self, bytes: &[u8], http: &mut Http) {
         let (now, lane) = (clock::now(), &mut self.lane);
         match self.way {
-            Way::ToServer => http.from_client(now, bytes, &mut |bytes| {
+            Way::ToServer => http.client_said(now, bytes, &mut |bytes| {
                 lane.push(now, What::Bytes(bytes));
             }),
-            Way::ToClient => http.from_server(bytes),
+            Way::ToClient => http.server_said(bytes),
         }
     }
 

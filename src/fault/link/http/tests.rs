@@ -68,11 +68,11 @@ impl Played {
     fn says(&mut self, from: Who, bytes: &[u8]) -> &mut Self {
         let to_server = &mut self.to_server;
         match from {
-            Client => self.http.from_client(self.now, bytes, &mut |bytes| {
+            Client => self.http.client_said(self.now, bytes, &mut |bytes| {
                 assert!(!bytes.is_empty());
                 to_server.extend_from_slice(&bytes);
             }),
-            Server => self.http.from_server(bytes),
+            Server => self.http.server_said(bytes),
         }
         self.drain()
     }
@@ -421,6 +421,6 @@ proptest! {
             }
             played.waits(Duration::from_secs(2));
         }
-        played.ends(Client).ends(Server).waits(Duration::from_secs(3600));
+        played.ends(Client).ends(Server).waits(Duration::from_hours(1));
     }
 }
