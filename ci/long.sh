@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # What takes too long for every change: 20 seeds of the quickstart, every scenario, many calls to servers that others wrote,
-# coverage of the pure half, a soak of ten minutes (SOAK_SECONDS).
+# coverage of the pure half, what a proxy on a link costs, a soak of ten minutes (SOAK_SECONDS).
 # Writes reports/long.txt; prints the same. Fails if a run ends with another code than expected, or too little is covered.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-20}
 # Which parts: `PARTS=coverage bash ci/long.sh` measures that alone.
-PARTS=${PARTS:-seeds scenarios interop coverage soak}
+PARTS=${PARTS:-seeds scenarios interop coverage proxy soak}
 INTEROP_OPERATIONS=2000
 LEAST_COVERAGE=90
 # The version of LLVM must read what rustc writes: rustc 1.95 has LLVM 22.
@@ -93,6 +93,12 @@ done <"$work/binaries.txt"
 "$tools/llvm-profdata" merge --sparse "$work"/*.profraw -o "$work/all.profdata"
 "$tools/llvm-cov" export --summary-only --instr-profile "$work/all.profdata" "${objects[@]}" >"$work/coverage.json"
 "$python" ci/e2e/coverage.py "$work/coverage.json" "$LEAST_COVERAGE" || failed=1
+fi
+
+if [[ $PARTS == *proxy* ]]; then
+echo "== what a proxy on a link costs"
+cargo build --release --quiet --locked
+PYTHONDONTWRITEBYTECODE=1 python3 ci/long/proxy.py target/release/mcpload || failed=1
 fi
 
 if [[ $PARTS == *soak* ]]; then

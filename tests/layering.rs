@@ -61,6 +61,7 @@ const MUST_BE_PURE: &[&str] = &[
     "load/profiles",
     "load/frames",
     "fault/wire",
+    "fault/link",
 ];
 
 /// What is not pure although it stands below one of those: file below `src/`, reason.
@@ -129,6 +130,14 @@ const NEVER: &[(&str, &[&str], &str)] = &[
             "cli",
         ],
         "a worker knows its plan and its frames",
+    ),
+    (
+        "proxy",
+        &[
+            "engine", "fleet", "load", "plan", "mcp", "analysis", "check", "report", "scenario",
+            "cli",
+        ],
+        "a proxy knows its rules and its sockets",
     ),
     (
         "reference",

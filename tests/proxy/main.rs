@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod support;

@@ -5,7 +5,8 @@
 //! came, each piece at once, but for the header that names the instance. What is not HTTP/1.1 as it is understood here (an upgrade,
 //! HTTP/2, garbage, a head beyond measure) passes unchanged from there on.
 //!
-//! Invariants: no more is held of a request than [`MOST_HEAD`] and [`MOST_BODY`]; what was not changed on purpose is the same.
+//! What a rule puts in the place of an answer that the server gives all the same is followed by the next answer once the server's has
+//! ended. Invariants: no more is held of a request than [`MOST_HEAD`] and [`MOST_BODY`]; what was not changed on purpose is the same.
 //! Next: `requests`, `answers`.
 
 use std::collections::VecDeque;
@@ -107,11 +108,11 @@ impl Http {
 
     /// Whether more of the server is taken.
     pub(crate) fn takes_answers(&self) -> bool {
-        self.answers.is_empty()
+        self.answers.is_hungry()
     }
 
     /// Takes what the client sent; what goes on to the server is given in pieces.
-    pub(crate) fn from_client(&mut self, now: i64, bytes: &[u8], pass: &mut dyn FnMut(Bytes)) {
+    pub(crate) fn client_said(&mut self, now: i64, bytes: &[u8], pass: &mut dyn FnMut(Bytes)) {
         let Self {
             rules,
             requests,
@@ -132,7 +133,7 @@ impl Http {
     }
 
     /// Takes what the server sent.
-    pub(crate) fn from_server(&mut self, bytes: &[u8]) {
+    pub(crate) fn server_said(&mut self, bytes: &[u8]) {
         self.answers.add(bytes);
     }
 
@@ -152,10 +153,17 @@ impl Http {
         what
     }
 
-    /// When to ask again.
-    pub(crate) fn due(&self) -> Option<i64> {
+    /// Whether an answer has taken longer than its rule lets it: the connection is to be reset, whoever waits for whom.
+    pub(crate) fn is_overdue(&self, now: i64) -> bool {
+        let change = self.pending.front().and_then(|one| one.change.as_ref());
+        let deadline = change.and_then(|change| change.deadline);
+        deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// When to ask again; `takes` if what is then given would be taken.
+    pub(crate) fn due(&self, takes: bool) -> Option<i64> {
         let change = self.pending.front()?.change.as_ref()?;
-        let resumes = change.resumes.filter(|_| !change.hurries);
+        let resumes = change.resumes.filter(|_| takes && !change.hurries);
         [resumes, change.deadline].into_iter().flatten().min()
     }
 }

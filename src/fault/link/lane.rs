@@ -146,12 +146,11 @@ impl Lane {
     }
 
     fn enter(&mut self, step: Option<usize>, item: Item) {
-        match step.and_then(|step| self.steps.get_mut(step)) {
-            Some(step) => step.take(item),
-            None => {
-                self.out_bytes += item.what.len();
-                self.out.push_back(item.what);
-            }
+        if let Some(step) = step.and_then(|step| self.steps.get_mut(step)) {
+            step.take(item);
+        } else {
+            self.out_bytes += item.what.len();
+            self.out.push_back(item.what);
         }
     }
 

@@ -1,3 +1,5 @@
+//! Lanes and fates in virtual time: what leaves when, and that nothing is lost.
+
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,7 +143,10 @@ fn a_rate_is_exact_over_any_length_and_the_end_waits_for_its_bytes() {
     let mut sum = 0;
     for (at, what) in left {
         sum += what.len();
-        assert!(sum as i64 * 100_000 <= at, "{sum} bytes by {at}");
+        assert!(
+            i64::try_from(sum).unwrap() * 100_000 <= at,
+            "{sum} bytes by {at}"
+        );
     }
 }
 
@@ -173,13 +178,13 @@ fn pieces_have_their_size_and_a_stall_its_time() {
         variation: 3,
         delay: ms(1),
     });
-    let mut sliced = lane(&[slicer]);
-    sliced.push(0, What::Bytes(Bytes::from(vec![0; 1000])));
-    let left = leaves(&mut sliced, 0);
+    let mut pieces = lane(&[slicer]);
+    pieces.push(0, What::Bytes(Bytes::from(vec![0; 1000])));
+    let left = leaves(&mut pieces, 0);
     let (last, whole) = left.split_last().unwrap();
     assert!(whole.iter().all(|(_, what)| (7..=13).contains(&what.len())));
     assert!((77..=143).contains(&left.len()));
-    assert_eq!(last.0, whole.len() as i64 * MS);
+    assert_eq!(last.0, i64::try_from(whole.len()).unwrap() * MS);
     let stall = |probability: &str| {
         let mut lane = lane(&[Toxic::Stall(Stall {
             probability: probability.parse().unwrap(),

@@ -34,7 +34,7 @@ impl Rule {
 
     /// The same action on every request.
     #[cfg(test)]
-    pub(super) fn on_everything(self) -> Self {
+    pub(in crate::fault) fn on_everything(self) -> Self {
         let mut selector = Selector::default();
         selector.on = Some(super::selector::On::Any);
         Self { selector, ..self }

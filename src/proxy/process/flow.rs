@@ -4,6 +4,7 @@
 //! lane holds. Invariant: an end (FIN) is handed on as an end, and the other way goes on.
 
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -66,8 +67,8 @@ impl Flow {
 
     /// When something that is held is to leave.
     pub(super) fn due(&self, http: Option<&Http>) -> Option<i64> {
-        let answer = http.filter(|_| self.way == Way::ToClient && self.lane.takes());
-        let answer = answer.and_then(Http::due);
+        let answer = http.filter(|_| self.way == Way::ToClient);
+        let answer = answer.and_then(|http| http.due(self.lane.takes()));
         let held = self.lane.due().filter(|_| !self.blocked);
         let due = answer.into_iter().chain(held).min();
         due.filter(|_| !self.over)
@@ -83,7 +84,9 @@ impl Flow {
         written: &AtomicU64,
     ) -> Option<Ending> {
         loop {
-            self.answer(http.as_deref_mut());
+            if self.answer(http.as_deref_mut()).is_break() {
+                return Some(Ending::Reset);
+            }
             if let Some(ending) = self.write(context, &mut sink, written) {
                 return Some(ending);
             }
@@ -122,18 +125,22 @@ impl Flow {
         }
     }
 
-    /// Takes what answers have become, as far as the lane does.
-    fn answer(&mut self, http: Option<&mut Http>) {
-        let Some(http) = http.filter(|_| self.way == Way::ToClient) else {
-            return;
+    /// Takes what answers have become, as far as the lane does. Breaks if one is overdue.
+    fn answer(&mut self, http: Option<&mut Http>) -> ControlFlow<()> {
+        let Some(http) = http.filter(|_| self.way == Way::ToClient && !self.over) else {
+            return ControlFlow::Continue(());
         };
+        if http.is_overdue(clock::now()) {
+            return ControlFlow::Break(());
+        }
         while self.lane.takes() {
             let now = clock::now();
             match http.next(now) {
                 Some(what) => self.lane.push(now, what),
-                None => return,
+                None => break,
             }
         }
+        ControlFlow::Continue(())
     }
 
     /// The sender has ended, or broken off.
@@ -157,10 +164,10 @@ impl Flow {
     fn followed(&mut self, bytes: &[u8], http: &mut Http) {
         let (now, lane) = (clock::now(), &mut self.lane);
         match self.way {
-            Way::ToServer => http.from_client(now, bytes, &mut |bytes| {
+            Way::ToServer => http.client_said(now, bytes, &mut |bytes| {
                 lane.push(now, What::Bytes(bytes));
             }),
-            Way::ToClient => http.from_server(bytes),
+            Way::ToClient => http.server_said(bytes),
         }
     }
 

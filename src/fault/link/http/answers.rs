@@ -15,10 +15,12 @@ use crate::fault::link::item::{What, nanos};
 use crate::fault::wire::{Act, Head, Part};
 
 /// The reading of answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answers {
     buffer: BytesMut,
     state: State,
+    /// Whether nothing is left to do with what came.
+    hungry: bool,
     /// How the server ended.
     ended: Option<What>,
 }
@@ -46,10 +48,21 @@ enum Step {
     Waits,
 }
 
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            state: State::Head,
+            hungry: true,
+            ended: None,
+        }
+    }
+}
+
 impl Answers {
-    /// Whether nothing waits to be looked at.
-    pub(super) fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+    /// Whether nothing is left to do with what came, so that more may come.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.hungry
     }
 
     /// Whether nothing is followed any more.
@@ -59,6 +72,7 @@ impl Answers {
 
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        self.hungry = false;
     }
 
     pub(super) fn ends(&mut self, how: What) {
@@ -72,6 +86,7 @@ impl Answers {
         pending: &mut VecDeque<Pending>,
         instance: Option<&Bytes>,
     ) -> Option<What> {
+        self.hungry = false;
         loop {
             let front = pending.front_mut().filter(|_| !self.is_raw());
             if let Some(change) = front.and_then(|front| front.change.as_mut()) {
@@ -100,7 +115,10 @@ impl Answers {
             match self.read(pending, instance) {
                 Step::Give(what) => return Some(what),
                 Step::Again => {}
-                Step::Waits => return self.ended.take(),
+                Step::Waits => {
+                    self.hungry = true;
+                    return self.ended.take();
+                }
             }
         }
     }

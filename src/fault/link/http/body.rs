@@ -155,14 +155,15 @@ impl Chunks {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         Ok(match (self.state, byte) {
             (State::Begin, _) => State::Size(digit.ok_or(Strange)?),
-            (State::Size(size), b'\r') => State::SizeEnd(size),
+            (State::Size(size) | State::Extension(size), b'\r') => State::SizeEnd(size),
             (State::Size(size), b';' | b' ' | b'\t') => State::Extension(size),
             (State::Size(size), _) => {
                 let size = size.checked_mul(16).ok_or(Strange)?;
                 State::Size(size + digit.ok_or(Strange)?)
             }
-            (State::Extension(size), b'\r') => State::SizeEnd(size),
-            (State::Extension(_), b'\n') => return Err(Strange),
+            (State::Extension(_) | State::Trailer | State::InTrailer, b'\n') => {
+                return Err(Strange);
+            }
             (State::Extension(size), _) => State::Extension(size),
             (State::SizeEnd(size), b'\n') => {
                 self.line = 0;
@@ -178,7 +179,6 @@ impl Chunks {
                 State::Begin
             }
             (State::Trailer, b'\r') => State::LastEnd,
-            (State::Trailer | State::InTrailer, b'\n') => return Err(Strange),
             (State::InTrailer, b'\r') => State::TrailerEnd,
             (State::Trailer | State::InTrailer, _) => State::InTrailer,
             (State::TrailerEnd, b'\n') => State::Trailer,

@@ -1,3 +1,5 @@
+//! Conversations played through [`Http`], right, wrong and at random.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -5,16 +7,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::fault::link::LinkRule;
 use crate::fault::link::toxic::Answers;
+use crate::fault::wire::Rule;
 use crate::fault::wire::actions::ACTIONS;
 use crate::model::Seed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
+enum Who {
     Client,
     Server,
 }
 
-use From::{Client, Server};
+use self::Who::{Client, Server};
 
 /// A connection and what came out of it.
 struct Played {
@@ -26,7 +29,11 @@ struct Played {
 }
 
 fn rule_set(rules: &[&str], instance: Option<&str>) -> RuleSet {
-    let rules: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+    let rules = rules.iter().map(|rule| rule.parse().unwrap());
+    armed_with(rules.collect(), instance)
+}
+
+fn armed_with(rules: Vec<Rule>, instance: Option<&str>) -> RuleSet {
     let armed = Armed::new(
         "answers".to_owned(),
         LinkRule::new(Toxic::Answers(Answers { rules })),
@@ -58,14 +65,14 @@ impl Played {
         Self::new(&RuleSet::default())
     }
 
-    fn says(&mut self, from: From, bytes: &[u8]) -> &mut Self {
+    fn says(&mut self, from: Who, bytes: &[u8]) -> &mut Self {
         let to_server = &mut self.to_server;
         match from {
-            Client => self.http.from_client(self.now, bytes, &mut |bytes| {
+            Client => self.http.client_said(self.now, bytes, &mut |bytes| {
                 assert!(!bytes.is_empty());
                 to_server.extend_from_slice(&bytes);
             }),
-            Server => self.http.from_server(bytes),
+            Server => self.http.server_said(bytes),
         }
         self.drain()
     }
@@ -94,7 +101,7 @@ impl Played {
         self.drain()
     }
 
-    fn ends(&mut self, from: From) -> &mut Self {
+    fn ends(&mut self, from: Who) -> &mut Self {
         match from {
             Client => {
                 let rest = self.http.client_ended();
@@ -115,7 +122,7 @@ const POST: &str = "POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 46\r\n\r\n\
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"id\":1,\"x\"";
 
 /// A conversation of every framing.
-fn conversation() -> Vec<(From, String)> {
+fn conversation() -> Vec<(Who, String)> {
     let client = |text: &str| (Client, text.to_owned());
     let server = |text: &str| (Server, text.to_owned());
     vec![
@@ -134,7 +141,7 @@ fn conversation() -> Vec<(From, String)> {
     ]
 }
 
-fn said(conversation: &[(From, String)], from: From) -> String {
+fn said(conversation: &[(Who, String)], from: Who) -> String {
     let of = conversation.iter().filter(|(who, _)| *who == from);
     of.map(|(_, text)| text.as_str()).collect()
 }
@@ -146,6 +153,8 @@ fn a_conversation_passes_as_it_is_however_it_is_cut() {
         let mut played = Played::plain();
         for (from, text) in &conversation {
             for piece in text.as_bytes().chunks(size) {
+                // Even within a head.
+                assert!(played.http.takes_answers() && played.http.takes_requests());
                 played.says(*from, piece);
             }
         }
@@ -274,7 +283,7 @@ fn waits_are_kept_and_end_with_their_rule() {
         played
             .says(Client, POST.as_bytes())
             .says(Server, ANSWER.as_bytes());
-        assert_eq!(played.http.due(), Some(1_000 + 10_000_000_000));
+        assert_eq!(played.http.due(true), Some(1_000 + 10_000_000_000));
         played.waits(Duration::from_secs(9));
         assert_eq!(played.heard(), "");
         if lifted {
@@ -404,14 +413,14 @@ proptest! {
 
     #[test]
     fn no_rule_makes_it_panic(texts in texts(), size in 1_usize..80, action in 0..ACTIONS.len()) {
-        let rule = format!("{},on=any", ACTIONS[action].example.split(',').next().unwrap());
-        let mut played = Played::new(&rule_set(&[&rule, "status=500,on=any"], Some("a")));
+        let rule: Rule = ACTIONS[action].example.parse().unwrap();
+        let mut played = Played::new(&armed_with(vec![rule.on_everything()], Some("a")));
         for (is_client, text) in &texts {
             for piece in text.chunks(size) {
                 played.says(if *is_client { Client } else { Server }, piece);
             }
             played.waits(Duration::from_secs(2));
         }
-        played.ends(Client).ends(Server).waits(Duration::from_secs(3600));
+        played.ends(Client).ends(Server).waits(Duration::from_hours(1));
     }
 }

@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn delays_are_distributed_as_they_say() {
         let near = |found: i64, milliseconds: f64| {
-            let off = (found as f64 / 1e6 - milliseconds).abs();
+            let found = Duration::from_nanos(found.unsigned_abs()).as_secs_f64() * 1e3;
+            let off = (found - milliseconds).abs();
             assert!(off < 0.5, "{found} is not near {milliseconds} ms");
         };
         let uniform = drawn(Distribution::Uniform);
