@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::quantity::duration_text;
+use crate::model::quantity::{duration_text, optional_duration_text};
 use crate::model::{Offset, Seed, Share, SlotId, Window};
 use crate::registry::Spec;
 
@@ -92,6 +92,11 @@ impl Plan {
             *file = directory.join(&*file).to_string_lossy().into_owned();
         }
         self
+    }
+
+    /// The trials of the fault that the scenario calls `of`, in the order of their begin.
+    pub fn trials<'a>(&'a self, of: &'a str) -> impl Iterator<Item = &'a FaultPlan> {
+        self.faults.iter().filter(move |fault| fault.of == of)
     }
 
     /// The workload of this name.
@@ -361,17 +366,31 @@ pub struct PhasePlan {
 /// A fault on the time line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
-    /// Its name.
+    /// Its name: that of the scenario, and from the second trial on with its number (`one-dies#2`).
     pub name: String,
+    /// Its name in the scenario, which windows and checks speak of; all its trials have the same.
+    pub of: String,
+    /// Which of its trials this is, from 1.
+    pub trial: u32,
     /// Its kind and parameters.
     pub spec: Spec,
     /// The slots that it acts on, drawn by the seed.
     pub targets: Vec<SlotId>,
     /// When it acts.
     pub at: Offset,
+    /// How long it acts; `None` for a fault that is one act.
+    #[serde(default, with = "optional_duration_text")]
+    pub duration: Option<Duration>,
     /// The longest that healing may take before it counts as failed.
     #[serde(with = "duration_text")]
     pub heal_within: Duration,
+}
+
+impl FaultPlan {
+    /// When it ends by plan: when it begins, for a fault that is one act.
+    pub fn end(&self) -> Offset {
+        self.at + self.duration.unwrap_or_default()
+    }
 }
 
 /// The gate before the first fault: of the operations that ended in the `over` before it, at least `share` were ok.

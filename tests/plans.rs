@@ -13,6 +13,9 @@ mod clients;
 #[cfg(test)]
 #[path = "plans/profiles.rs"]
 mod profiles;
+#[cfg(test)]
+#[path = "plans/time_line.rs"]
+mod time_line;
 
 use mcpload::plan::{AuthPlan, Expectation, Plan, Secret};
 use mcpload::scenario::Overrides;

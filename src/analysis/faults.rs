@@ -35,6 +35,7 @@ pub struct FaultFold {
 #[derive(Clone, Debug)]
 struct Observed {
     name: String,
+    of: String,
     began: Offset,
     effect: Offset,
     until: Offset,
@@ -156,6 +157,7 @@ impl Observed {
         let width = recovery::bin_width(rate_at(plan, *began));
         Some(Self {
             name: fault.name.clone(),
+            of: fault.of.clone(),
             began: *began,
             effect,
             until,
@@ -269,7 +271,7 @@ impl Observed {
                     _ => None,
                 })
                 .max(),
-            hold: recovery_hold(plan, &self.name),
+            hold: recovery_hold(plan, &self.of),
             slots: &slots,
         });
         let recovered = match stats.recovery.service {
@@ -361,6 +363,8 @@ fn empty(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> FaultStats {
     };
     FaultStats {
         name: fault.name.clone(),
+        of: fault.of.clone(),
+        trial: fault.trial,
         kind: fault.spec.kind.clone(),
         targets,
         planned: fault.at,

@@ -86,12 +86,13 @@ pub fn measured(phases: &[PhasePlan]) -> Option<Window> {
     Some(Window::new(first.window.start, last.window.end))
 }
 
-/// The widest that a window can be: where a heal is its edge, the fault may be healed at once, or never. Empty list: nothing.
+/// The widest that a window can be: where a heal is its edge, the fault may be healed at once, or never. It spans all trials of
+/// its fault. Empty list: nothing.
 pub fn widest(window: &WindowRef, phases: &[PhasePlan], faults: &[FaultPlan]) -> Vec<Window> {
     let begin = |name: &String| {
         faults
             .iter()
-            .find(|fault| fault.name == *name)
+            .find(|fault| fault.of == *name)
             .map(|fault| fault.at)
     };
     let end = phases.last().map_or(Offset::ZERO, |phase| phase.window.end);

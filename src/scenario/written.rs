@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::model::quantity::duration_text;
+use crate::model::quantity::{duration_text, optional_duration_text};
 use crate::model::{Rate, Share};
 use crate::plan::{Counted, RestartPolicy, Secret};
 use crate::registry::Spec;
@@ -164,6 +164,13 @@ pub struct Fault {
     pub spec: Spec,
     pub target: Target,
     pub at: String,
+    #[serde(default, with = "optional_duration_text")]
+    pub every: Option<Duration>,
+    pub trials: Option<u32>,
+    #[serde(default, with = "optional_duration_text")]
+    pub jitter: Option<Duration>,
+    #[serde(default, with = "optional_duration_text")]
+    pub duration: Option<Duration>,
     #[serde(with = "duration_text")]
     pub heal_within: Duration,
 }

@@ -38,14 +38,32 @@ pub(super) const FAULT: &[Field] = &[
         "the longest that healing may take before it counts as failed",
         "\"30s\"",
     ),
-    later(
+    field(
         "every",
         Ty::Duration {
-            min: 0,
+            min: 100 * MILLISECOND,
             max: 24 * HOUR,
         },
-        "how often it is repeated",
-        "\"10s\"",
+        Need::Optional,
+        "how often it is repeated, from begin to begin; together with `trials`",
+        "\"20s\"",
+    ),
+    field(
+        "trials",
+        Ty::Integer { min: 2, max: 200 },
+        Need::Optional,
+        "how many times it is played; each trial draws its targets anew, and windows and checks mean all of them",
+        "5",
+    ),
+    field(
+        "jitter",
+        Ty::Duration {
+            min: MILLISECOND,
+            max: HOUR,
+        },
+        Need::Optional,
+        "each begin is later by a time below this, drawn by the seed, so that it does not always meet the same moment of what goes on regularly",
+        "\"2s\"",
     ),
 ];
 

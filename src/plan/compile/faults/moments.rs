@@ -1,9 +1,13 @@
 //! When faults begin.
 //!
-//! Pure. A moment counts from a phase, or from a fault whose own moment counts from a phase in the end.
+//! Pure. A moment counts from a phase, or from a fault whose own moment counts from a phase in the end. Of a fault with several
+//! trials it counts from the first.
 
+use std::time::Duration;
+
+use super::trials;
 use crate::diag::{codes, suggest};
-use crate::model::Offset;
+use crate::model::{Offset, Seed};
 use crate::plan::PhasePlan;
 use crate::plan::compile::Context;
 use crate::plan::timeline::{Anchor, Moment};
@@ -13,7 +17,15 @@ pub(super) fn moments(
     context: &mut Context<'_>,
     phases: &[PhasePlan],
     names: &[(String, String)],
+    seed: Seed,
 ) -> Vec<Option<Offset>> {
+    let scenario = context.scenario;
+    let shift = |number: usize| {
+        let fault = scenario.fault.get(number);
+        fault.map_or(Duration::ZERO, |fault| {
+            trials::shift(seed, fault, number, 1)
+        })
+    };
     let parsed: Vec<Option<Moment>> = context
         .scenario
         .fault
@@ -42,7 +54,7 @@ pub(super) fn moments(
         {
             let (finished, value) = from_phase(context, moment, number, phases, names);
             *done = finished;
-            *offset = value;
+            *offset = value.map(|at| at + shift(number));
         } else if let Some(done) = done.get_mut(number) {
             *done = true;
         }
@@ -69,7 +81,7 @@ pub(super) fn moments(
             if let (Some(false), true, Some(moment)) = (done.get(number).copied(), known, moment) {
                 let begin = offsets.get(from).copied().flatten();
                 if let (Some(slot), Some(flag)) = (offsets.get_mut(number), done.get_mut(number)) {
-                    *slot = begin.map(|begin| begin + moment.after);
+                    *slot = begin.map(|begin| begin + moment.after + shift(number));
                     *flag = true;
                     changed = true;
                 }

@@ -8,14 +8,38 @@ use crate::plan::compile::Context;
 use crate::plan::{FleetPlan, target};
 use crate::scenario::written::{Fault, OneOrMany, Target, TargetSlots};
 
-pub(super) fn targets(
+/// What the targets of each trial are drawn from.
+pub(super) struct Candidates {
+    slots: Vec<SlotId>,
+    count: usize,
+}
+
+impl Candidates {
+    const NONE: Self = Self {
+        slots: Vec::new(),
+        count: 0,
+    };
+
+    /// All of these, without drawing.
+    const fn all(slots: Vec<SlotId>) -> Self {
+        let count = slots.len();
+        Self { slots, count }
+    }
+
+    /// The targets of a trial of the fault that is in this place by its begin. Trials have draws of their own.
+    pub(super) fn draw(&self, seed: Seed, trial: u32, place: u64) -> Vec<SlotId> {
+        let group = trial.saturating_sub(1);
+        target::draw(seed, group, place, &self.slots, self.count)
+    }
+}
+
+/// The slots that a fault may act on, and how many of them it does; none if that is wrong and reported.
+pub(super) fn candidates(
     context: &mut Context<'_>,
     fault: &Fault,
     path: &str,
     fleet: &FleetPlan,
-    seed: Seed,
-    place: u64,
-) -> Vec<SlotId> {
+) -> Candidates {
     let path = format!("{path}.target");
     let written = match &fault.target {
         Target::Word(word) => {
@@ -26,16 +50,16 @@ pub(super) fn targets(
                 "not yet: expected a table with `role` or `slot`",
                 None,
             );
-            return Vec::new();
+            return Candidates::NONE;
         }
         Target::Slots(written) => written,
     };
     if fleet.roles.is_empty() {
         // There are no slots; that the driver cannot do it is reported already.
-        return Vec::new();
+        return Candidates::NONE;
     }
     if let Some(slots) = &written.slot {
-        return named_slots(context, written, slots, &path, fleet);
+        return Candidates::all(named_slots(context, written, slots, &path, fleet));
     }
     let Some(name) = &written.role else {
         context.report(
@@ -45,7 +69,7 @@ pub(super) fn targets(
             "expected `role` or `slot`",
             None,
         );
-        return Vec::new();
+        return Candidates::NONE;
     };
     let Some(role) = fleet.role(name) else {
         context.report(
@@ -59,7 +83,7 @@ pub(super) fn targets(
                 fleet.roles.iter().map(|role| role.name.as_str()),
             ),
         );
-        return Vec::new();
+        return Candidates::NONE;
     };
     let slots: Vec<SlotId> = role.slots.iter().map(|slot| slot.id.clone()).collect();
     let count = match (written.count, written.share) {
@@ -71,7 +95,7 @@ pub(super) fn targets(
                 "expected only one of them",
                 None,
             );
-            return Vec::new();
+            return Candidates::NONE;
         }
         (Some(count), None) => count as usize,
         (None, Some(share)) => target::share_of(share, slots.len()),
@@ -93,9 +117,9 @@ pub(super) fn targets(
             format!("expected from 1 to {} slots", slots.len()),
             (count == 0).then(|| "a share is rounded down; `count = 1` is one slot".to_owned()),
         );
-        return Vec::new();
+        return Candidates::NONE;
     }
-    target::draw(seed, place, &slots, count)
+    Candidates { slots, count }
 }
 
 fn named_slots(
