@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::Ending;
+use crate::model::event::{Effect, Ending};
 use crate::model::{Class, InstanceId, Offset, Outcome, ProtocolVersion, SlotId, Window};
 use crate::plan::{ObjectivePlan, RecordPlan, WindowRef};
 use crate::record::rows::RunFacts;
@@ -241,6 +241,14 @@ pub struct FaultStats {
     pub applied: Option<Offset>,
     /// When its effect was proven, and how.
     pub effective: Option<(Offset, String)>,
+    /// How long it should act, nanoseconds; `None` for a fault that is one act.
+    pub duration_ns: Option<u64>,
+    /// What was asked for and what was measured, where the fault has numbers.
+    pub effects: Vec<Effect>,
+    /// Stamped before the undo.
+    pub healing: Option<Offset>,
+    /// Stamped after the undo.
+    pub heal_returned: Option<Offset>,
     /// When it was proven healed, and how.
     pub healed: Option<(Offset, String)>,
     /// Why it could not be injected or proven, if so.

@@ -17,11 +17,6 @@ use crate::report::Reporter;
 pub const LATER: &[(Family, &str, &str)] = &[
     (
         Family::Fault,
-        "pause",
-        "stops every process of the instance and lets it go on later",
-    ),
-    (
-        Family::Fault,
         "terminate",
         "asks the instance to end with SIGTERM",
     ),

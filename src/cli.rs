@@ -76,6 +76,9 @@ enum Command {
     /// The parent process of an instance; started by mcpload itself.
     #[command(hide = true)]
     Shim,
+    /// The proxy of a link; started by mcpload itself.
+    #[command(hide = true)]
+    Wire,
     /// A load worker; started by mcpload itself.
     #[command(hide = true)]
     Worker,
@@ -216,6 +219,7 @@ pub fn main() -> Exit {
         } => words::schema(summary, calibration),
         Command::Serve(serve) => serve::serve(serve),
         Command::Shim => serve::shim(),
+        Command::Wire => serve::wire(),
         Command::Worker => serve::worker(),
     }
 }

@@ -1,52 +1,135 @@
 //! Faults: what can be done to a fleet, how it proves itself, and how it is undone.
 //!
 //! This page is pure: the trait and its words. A fault of slots acts through [`FleetHands`], which the fleet driver lends it;
-//! the conductor stamps begin, applied, effective and healed around its steps and keeps the undo journal ([`journal`]).
+//! the conductor's player takes it through its steps, stamps each of them and keeps the undo journal ([`journal`]). Invariant:
+//! what undoes a fault is on disk before the fault acts, and is absolute, so that doing it twice does no harm.
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
+use self::journal::Undo;
 use crate::fleet::Capability;
-use crate::model::{InstanceId, SlotId};
+use crate::fleet::proc::ProcessId;
+use crate::model::event::Effect;
+use crate::model::{InstanceId, Seed, SlotId};
 
 pub mod journal;
 pub mod kinds;
+pub mod link;
 pub mod wire;
 
-/// One kind of fault with its parameters.
+/// How long a fault acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// It is one act, and what follows is the fleet's own recovery: it takes no `duration`.
+    Once,
+    /// It acts for a `duration`, and is then undone.
+    Lasting,
+}
+
+/// One kind of fault with its parameters; an object for each time that it is played, so it may remember what it saw.
+///
+/// The steps are called in the order of their declaration, each at most once, and `heal` always, whatever happened before.
 pub trait Fault: Send + Sync {
     /// What the driver must be able to do for it; the plan refuses it elsewhere.
     fn needs(&self) -> &'static [Capability];
 
-    /// Acts on the targets. Returns when the act is done, with what proves that it had its effect.
-    fn inject<'a>(
-        &'a self,
-        targets: &'a [SlotId],
-        hands: &'a dyn FleetHands,
-    ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+    /// Whether it takes a duration.
+    fn span(&self) -> Span;
 
-    /// Undoes it, or waits until it is undone, and returns what proves that. Idempotent; always called.
-    fn heal<'a>(
-        &'a self,
-        targets: &'a [SlotId],
-        hands: &'a dyn FleetHands,
-        within: Duration,
-    ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+    /// Whether it acts on the links of its targets, which then have a proxy before them from the begin of the run to its end.
+    fn links(&self) -> Option<LinkUse> {
+        None
+    }
 
-    /// The undo in words for the journal and for a person, absolute and repeatable.
-    fn inverse(&self, targets: &[SlotId]) -> String;
+    /// What undoes it without the conductor; asked before the act, when its targets still run.
+    fn undo(&self, scene: &Scene<'_>) -> Undo;
+
+    /// The undo in words, for the journal and for a person: what must be so afterwards.
+    fn by_hand(&self, targets: &[SlotId]) -> String;
+
+    /// Acts on the targets; returns when the act is done.
+    fn inject<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>>;
+
+    /// Sees that it acts on its path.
+    fn prove<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Proof, FaultError>>;
+
+    /// Undoes it; idempotent.
+    fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>>;
+
+    /// Sees that it acts no more, and that its targets work, within [`Scene::within`].
+    fn prove_healed<'a>(
+        &'a mut self,
+        scene: &'a Scene<'a>,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>>;
 }
 
-/// What shows that an act, or its undo, took effect; one clause for the report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof(pub String);
+/// What a fault is played on.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The fault's name, unique in the run.
+    pub fault: &'a str,
+    /// The slots that it acts on.
+    pub targets: &'a [SlotId],
+    /// What can be done to them.
+    pub hands: &'a dyn FleetHands,
+    /// The run's seed: all chance comes from it.
+    pub seed: Seed,
+    /// How long it acts; `None` for one act.
+    pub duration: Option<Duration>,
+    /// The longest that a step may wait for its proof.
+    pub within: Duration,
+}
+
+/// What a fault needs of the proxy before its targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkUse {
+    /// Whether the proxy follows requests and answers of HTTP/1.1.
+    pub http: bool,
+}
+
+/// What shows that an act, or its undo, took effect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Proof {
+    /// One clause for the report.
+    pub words: String,
+    /// What was asked for and what was measured, where both are numbers.
+    pub effects: Vec<Effect>,
+}
+
+impl Proof {
+    /// A proof that has no numbers.
+    pub fn of(words: impl Into<String>) -> Self {
+        Self {
+            words: words.into(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Several proofs as one.
+    pub fn join(proofs: impl IntoIterator<Item = Self>) -> Self {
+        let mut words = Vec::new();
+        let mut effects = Vec::new();
+        for proof in proofs {
+            words.push(proof.words);
+            effects.extend(proof.effects);
+        }
+        Self {
+            words: words.join("; "),
+            effects,
+        }
+    }
+}
 
 /// What a fault can do to slots. Lent by the fleet.
 pub trait FleetHands: Send + Sync {
     /// The instance that runs in the slot now, if one does.
     fn instance(&self, slot: &SlotId) -> Option<InstanceId>;
+
+    /// Every process of the slot's instance, its shim left out; none if nothing runs.
+    fn processes(&self, slot: &SlotId) -> Vec<ProcessId>;
 
     /// Ends every process of the slot's instance with SIGKILL; returns when the last is reaped.
     fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>>;
@@ -56,6 +139,13 @@ pub trait FleetHands: Send + Sync {
         &'a self,
         slot: &'a SlotId,
         after: Option<u32>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+
+    /// Asks the slot's readiness probe anew, until it succeeds.
+    fn answers<'a>(
+        &'a self,
+        slot: &'a SlotId,
         within: Duration,
     ) -> BoxFuture<'a, Result<Proof, FaultError>>;
 }
@@ -77,4 +167,20 @@ pub enum FaultError {
     /// The fleet could not do it.
     #[error("{0}")]
     Fleet(String),
+}
+
+/// Does something to every target at the same time; the first error, if one fails.
+///
+/// # Errors
+/// Those of `act`.
+pub async fn each<'a, T, F>(
+    targets: &'a [SlotId],
+    act: impl Fn(&'a SlotId) -> F,
+) -> Result<Vec<T>, FaultError>
+where
+    F: Future<Output = Result<T, FaultError>> + 'a,
+{
+    // All are tried, even if one fails: half a fault is worse to explain than a whole one.
+    let all = futures_util::future::join_all(targets.iter().map(act)).await;
+    all.into_iter().collect()
 }

@@ -22,6 +22,8 @@ pub mod slot;
 pub enum Capability {
     /// End all processes of an instance with SIGKILL.
     Kill,
+    /// Stop all processes of an instance, and let them go on.
+    Pause,
     /// Start slots and bring them back by policy.
     Deploy,
     /// Read the processor time and memory of an instance.
@@ -33,6 +35,7 @@ impl Capability {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
+            Self::Pause => "pause",
             Self::Deploy => "deploy",
             Self::Sample => "sample",
         }

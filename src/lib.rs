@@ -24,6 +24,7 @@ pub mod load;
 pub mod mcp;
 pub mod model;
 pub mod plan;
+pub mod proxy;
 pub mod record;
 pub mod reference;
 pub mod registry;

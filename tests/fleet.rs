@@ -137,13 +137,13 @@ async fn a_killed_instance_takes_its_orphans_with_it_and_comes_back() {
     let slot = SlotId::new("server", 1);
     let proof = bench.fleet.kill(&slot).await.unwrap();
     assert!(!alive(orphan), "the orphan outlived its instance");
-    assert!(proof.0.contains("signal 9"), "{}", proof.0);
+    assert!(proof.words.contains("signal 9"), "{}", proof.words);
     let back = bench
         .fleet
         .up_again(&slot, Some(1), PATIENCE)
         .await
         .unwrap();
-    assert!(back.0.contains("server-1#2"), "{}", back.0);
+    assert!(back.words.contains("server-1#2"), "{}", back.words);
 
     let second = orphan_of(&log(bench.directory.path(), "stdout-2.log"));
     bench.fleet.take_down(false).await;
@@ -176,7 +176,11 @@ async fn with_restart_policy_none_the_slot_stays_down_and_that_is_said() {
     let slot = SlotId::new("server", 1);
     bench.fleet.kill(&slot).await.unwrap();
     let proof = bench.fleet.up_again(&slot, None, PATIENCE).await.unwrap();
-    assert!(proof.0.contains("restart policy none"), "{}", proof.0);
+    assert!(
+        proof.words.contains("restart policy none"),
+        "{}",
+        proof.words
+    );
     bench.fleet.take_down(true).await;
 }
 

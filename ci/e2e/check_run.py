@@ -165,7 +165,7 @@ def check_faults(run):
         name = stats["name"]
         print(f"fault {name}")
         began, effective, healed = (
-            run.event(kind, fault=name) for kind in ("fault-began", "fault-effective", "fault-healed")
+            run.event(kind, fault=name) for kind in ("fault-began", "fault-effective", "fault-heal-proven")
         )
         compare("time of its begin", began["at"], stats["began"])
         compare("time of its effect", effective["at"], stats["effective"][0])

@@ -371,6 +371,12 @@ fn empty(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> FaultStats {
         began,
         applied: times.applied,
         effective: times.effective.clone(),
+        duration_ns: fault
+            .duration
+            .map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        effects: times.effects.clone(),
+        healing: times.healing,
+        heal_returned: times.heal_returned,
         healed: times.healed.clone(),
         failed: times.failed.clone(),
         not_healed: times.not_healed.clone(),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SteadyStats;
-use crate::model::event::Ending;
+use crate::model::event::{Effect, Ending};
 use crate::model::{Event, EventKind, InstanceId, Offset, SlotId, Window};
 use crate::plan::Plan;
 
@@ -43,6 +43,12 @@ pub struct FaultTimes {
     pub applied: Option<Offset>,
     /// When it was proven, and how.
     pub effective: Option<(Offset, String)>,
+    /// What was asked for and what was measured.
+    pub effects: Vec<Effect>,
+    /// Before the undo.
+    pub healing: Option<Offset>,
+    /// After the undo.
+    pub heal_returned: Option<Offset>,
     /// When it was proven healed, and how.
     pub healed: Option<(Offset, String)>,
     /// Why it could not be done or proven.
@@ -166,6 +172,7 @@ impl Timeline {
             | EventKind::FaultFailed { .. }
             | EventKind::FaultHealing { .. }
             | EventKind::FaultHealed { .. }
+            | EventKind::FaultHealProven { .. }
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
             EventKind::FleetReady { .. }
             | EventKind::PhaseBegan { .. }
@@ -216,7 +223,9 @@ impl Timeline {
         | EventKind::FaultApplied { fault }
         | EventKind::FaultEffective { fault, .. }
         | EventKind::FaultFailed { fault, .. }
-        | EventKind::FaultHealed { fault, .. }
+        | EventKind::FaultHealing { fault }
+        | EventKind::FaultHealed { fault }
+        | EventKind::FaultHealProven { fault, .. }
         | EventKind::FaultNotHealed { fault, .. }) = kind
         else {
             return;
@@ -225,11 +234,14 @@ impl Timeline {
         match kind {
             EventKind::FaultBegan { targets, .. } => times.began = Some((at, targets.clone())),
             EventKind::FaultApplied { .. } => times.applied = Some(at),
-            EventKind::FaultEffective { proof, .. } => {
+            EventKind::FaultEffective { proof, effects, .. } => {
                 times.effective = Some((at, proof.clone()));
+                times.effects.clone_from(effects);
             }
             EventKind::FaultFailed { reason, .. } => times.failed = Some(reason.clone()),
-            EventKind::FaultHealed { proof, .. } => times.healed = Some((at, proof.clone())),
+            EventKind::FaultHealing { .. } => times.healing = Some(at),
+            EventKind::FaultHealed { .. } => times.heal_returned = Some(at),
+            EventKind::FaultHealProven { proof, .. } => times.healed = Some((at, proof.clone())),
             EventKind::FaultNotHealed { by_hand, .. } => {
                 times.not_healed = Some(by_hand.clone());
             }

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::out;
 use crate::fleet::shim;
 use crate::load::worker;
+use crate::proxy;
 use crate::reference::{balancer, server, stub};
 
 #[derive(Debug, Subcommand)]
@@ -56,6 +57,14 @@ pub(super) fn serve(serve: Serve) -> Exit {
 /// Runs a shim.
 pub(super) fn shim() -> Exit {
     match shim::process::run() {
+        Ok(()) => Exit::Pass,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Runs the proxy of a link over the socket that is its standard input.
+pub(super) fn wire() -> Exit {
+    match proxy::process::run() {
         Ok(()) => Exit::Pass,
         Err(error) => failed(&error),
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::time_line::{Action, What, time_line};
 use super::live::Live;
-use super::player::Player;
+use super::player::{Haste, Player};
 use super::signals::Signals;
 use super::workers::{Heard, Workers};
 use super::{Ended, ExecuteError, Job, Notice};
@@ -78,6 +78,7 @@ pub async fn execute(
         signals,
         stop: None,
         at_once: false,
+        haste: watch::Sender::new(Haste::None),
         broken: None,
         told,
         job: &job,
@@ -169,6 +170,8 @@ struct Conductor<'a> {
     stop: Option<u8>,
     /// A second signal came.
     at_once: bool,
+    /// How much time the faults have that are being played.
+    haste: watch::Sender<Haste>,
     /// The first error of recording.
     broken: Option<std::io::Error>,
     how: Ending,
@@ -248,7 +251,8 @@ impl Conductor<'_> {
             + heal_patience(plan)
             + Duration::from_secs(20);
         loop {
-            if self.heard_at.is_empty() && (faults.is_empty() || self.at_once) {
+            // What was begun is undone, however much of a hurry there is.
+            if self.heard_at.is_empty() && faults.is_empty() {
                 break;
             }
             let next = due
@@ -283,6 +287,7 @@ impl Conductor<'_> {
                     break;
                 }
             }
+            self.hurry();
             if self.broken.is_some() && self.how != Ending::Failed {
                 self.how = Ending::Failed;
                 workers.tell_all(&ToWorker::Stop { hard: true }).await;
@@ -291,6 +296,17 @@ impl Conductor<'_> {
         while let Ok(fact) = self.told.try_recv() {
             self.fact(fact);
         }
+    }
+
+    /// Tells the faults that are being played when the run does not go on as planned.
+    fn hurry(&self) {
+        let haste = match (self.at_once, self.how) {
+            (true, _) => Haste::AtOnce,
+            (false, Ending::Completed) => Haste::None,
+            (false, _) => Haste::Soon,
+        };
+        self.haste
+            .send_if_modified(|told| std::mem::replace(told, haste) != haste);
     }
 
     async fn act(
@@ -343,9 +359,11 @@ impl Conductor<'_> {
                                 plan: plan.clone(),
                                 fault,
                                 hands,
+                                seed: self.job.plan.seed,
                                 journal,
                                 clock,
                                 facts,
+                                haste: self.haste.subscribe(),
                             }
                             .play(),
                         );

@@ -1,119 +1,208 @@
-//! Plays one fault: journal, act, proof, undo, proof; each step stamped and told to the conductor.
+//! Plays one fault: journal, act, proof, its time, undo, proof; each step stamped and told to the conductor.
+//!
+//! Impure. Invariants: what cannot be journalled is not done; what was begun is undone, whatever happened in between, and
+//! however the run ends.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use crate::clock::{self, Clock};
-use crate::fault::journal::{Entry, Journal, Stage};
-use crate::fault::{Fault, FleetHands};
+use crate::fault::journal::{Actor, Entry, Journal, Stage, Undo};
+use crate::fault::{Fault, FaultError, FleetHands, Proof, Scene};
 use crate::fleet::slot::Fact;
-use crate::model::{EventKind, InstanceId};
+use crate::model::{EventKind, InstanceId, Seed};
 use crate::plan::FaultPlan;
+
+/// How long a proof may take after somebody asked the run to stop: the fleet is about to be taken down.
+const HURRIED: Duration = Duration::from_secs(5);
+/// How much later than planned a guard takes over: it does what the conductor should have done, and must not be first.
+const OVERDUE: Duration = Duration::from_secs(10);
+
+/// How much time there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Haste {
+    /// As planned.
+    #[default]
+    None,
+    /// The run stops: undo now.
+    Soon,
+    /// Undo now, and wait for no proof.
+    AtOnce,
+}
 
 /// What a fault is played with.
 pub(super) struct Player {
     pub(super) plan: FaultPlan,
     pub(super) fault: Box<dyn Fault>,
     pub(super) hands: Arc<dyn FleetHands>,
+    pub(super) seed: Seed,
     pub(super) journal: Arc<Mutex<Journal>>,
     pub(super) clock: Clock,
     pub(super) facts: mpsc::Sender<Fact>,
+    pub(super) haste: watch::Receiver<Haste>,
+}
+
+/// What the journal says of this fault in every line.
+struct Subject {
+    targets: Vec<InstanceId>,
+    undo: Undo,
+    words: String,
+    deadline: i64,
 }
 
 impl Player {
     /// Plays the fault to its proven end.
-    pub(super) async fn play(self) {
-        let name = self.plan.name.clone();
-        let targets: Vec<InstanceId> = self
-            .plan
-            .targets
-            .iter()
-            .map(|slot| {
-                self.hands.instance(slot).unwrap_or_else(|| InstanceId {
-                    slot: slot.clone(),
-                    incarnation: None,
-                })
-            })
-            .collect();
-        // The intention is on disk before the act: what cannot be journalled is not done.
-        if let Err(error) = self.note(Stage::Intended, &targets) {
+    pub(super) async fn play(mut self) {
+        let plan = self.plan.clone();
+        let hands = Arc::clone(&self.hands);
+        let scene = Scene {
+            fault: &plan.name,
+            targets: &plan.targets,
+            hands: &*hands,
+            seed: self.seed,
+            duration: plan.duration,
+            within: plan.heal_within,
+        };
+        let subject = self.subject(&scene);
+        if let Err(error) = self.note(Stage::Intended, &subject) {
             let reason = format!("the undo journal cannot be written: {error}");
-            return self
-                .tell(EventKind::FaultFailed {
-                    fault: name,
-                    reason,
-                })
-                .await;
+            return self.failed(reason).await;
         }
-        let kind = self.plan.spec.kind.clone();
         self.tell(EventKind::FaultBegan {
-            fault: name.clone(),
-            kind,
-            targets: targets.clone(),
+            fault: plan.name.clone(),
+            kind: plan.spec.kind.clone(),
+            targets: subject.targets.clone(),
         })
         .await;
-        match self.fault.inject(&self.plan.targets, &*self.hands).await {
-            Ok(proof) => {
-                self.tell(EventKind::FaultApplied {
-                    fault: name.clone(),
-                })
-                .await;
-                self.tell(EventKind::FaultEffective {
-                    fault: name.clone(),
-                    proof: proof.0,
-                })
-                .await;
+        match self.fault.inject(&scene).await {
+            Ok(()) => {
+                self.noted(Stage::Applied, &subject).await;
+                let fault = plan.name.clone();
+                self.tell(EventKind::FaultApplied { fault }).await;
+                if self.prove(&scene, &subject).await {
+                    self.act().await;
+                }
             }
-            Err(error) => {
-                self.tell(EventKind::FaultFailed {
-                    fault: name.clone(),
-                    reason: error.to_string(),
-                })
-                .await;
-            }
+            // What was begun may have been done by half: it is undone like a whole one.
+            Err(error) => self.failed(error.to_string()).await,
         }
-        // A line that is missing from here on makes clean-up look again; it loses nothing.
-        let _ = self.note(Stage::Applied, &targets);
-        self.tell(EventKind::FaultHealing {
-            fault: name.clone(),
-        })
-        .await;
-        match self
-            .fault
-            .heal(&self.plan.targets, &*self.hands, self.plan.heal_within)
-            .await
-        {
-            Ok(proof) => {
-                let _ = self.note(Stage::Undone, &targets);
-                self.tell(EventKind::FaultHealed {
-                    fault: name,
-                    proof: proof.0,
-                })
-                .await;
+        self.undo(&scene, &subject).await;
+    }
+
+    /// Has the fault show its effect; whether it could.
+    async fn prove(&mut self, scene: &Scene<'_>, subject: &Subject) -> bool {
+        let mut haste = self.haste.clone();
+        let proof = tokio::select! {
+            proof = self.fault.prove(scene) => proof,
+            () = asked(&mut haste, Haste::Soon) => return false,
+        };
+        let fault = self.plan.name.clone();
+        match proof {
+            Ok(Proof { words, effects }) => {
+                self.noted(Stage::Verified, subject).await;
+                let kind = EventKind::FaultEffective {
+                    fault,
+                    proof: words,
+                    effects,
+                };
+                self.tell(kind).await;
+                true
             }
             Err(error) => {
-                let _ = self.note(Stage::NotUndone, &targets);
-                let by_hand = format!(
-                    "{error}; make sure that {}",
-                    self.fault.inverse(&self.plan.targets)
-                );
-                self.tell(EventKind::FaultNotHealed {
-                    fault: name,
-                    by_hand,
-                })
-                .await;
+                self.failed(error.to_string()).await;
+                false
             }
         }
     }
 
-    fn note(&self, stage: Stage, targets: &[InstanceId]) -> std::io::Result<()> {
+    /// Lets the fault act for its duration; less, if the run stops.
+    async fn act(&self) {
+        // The time line is static: the fault ends when it was planned to, however long its proof took.
+        let end = self.plan.end();
+        let left = end.since(self.clock.now().min(end));
+        let mut haste = self.haste.clone();
+        let _ = timeout(left, asked(&mut haste, Haste::Soon)).await;
+    }
+
+    async fn undo(&mut self, scene: &Scene<'_>, subject: &Subject) {
+        let fault = || scene.fault.to_owned();
+        self.tell(EventKind::FaultHealing { fault: fault() }).await;
+        if let Err(error) = self.fault.heal(scene).await {
+            return self.not_undone(scene, subject, &error).await;
+        }
+        self.noted(Stage::Undone, subject).await;
+        self.tell(EventKind::FaultHealed { fault: fault() }).await;
+        match self.proof_of_heal(scene).await {
+            Some(Ok(Proof { words, .. })) => {
+                self.noted(Stage::UndoVerified, subject).await;
+                let (fault, proof) = (fault(), words);
+                self.tell(EventKind::FaultHealProven { fault, proof }).await;
+            }
+            Some(Err(error)) => self.not_undone(scene, subject, &error).await,
+            // Nobody waits for a proof: the fleet goes down.
+            None => {}
+        }
+    }
+
+    /// What proves the heal; `None` if there is no time for it.
+    async fn proof_of_heal(&mut self, scene: &Scene<'_>) -> Option<Result<Proof, FaultError>> {
+        let (mut haste, mut hurry) = (self.haste.clone(), self.haste.clone());
+        tokio::select! {
+            proof = self.fault.prove_healed(scene) => Some(proof),
+            () = asked(&mut haste, Haste::AtOnce) => None,
+            () = async { asked(&mut hurry, Haste::Soon).await; tokio::time::sleep(HURRIED).await } => None,
+        }
+    }
+
+    async fn not_undone(&self, scene: &Scene<'_>, subject: &Subject, error: &FaultError) {
+        self.noted(Stage::NotUndone, subject).await;
+        let by_hand = format!(
+            "{error}; make sure that {}",
+            self.fault.by_hand(scene.targets)
+        );
+        let fault = scene.fault.to_owned();
+        self.tell(EventKind::FaultNotHealed { fault, by_hand })
+            .await;
+    }
+
+    fn subject(&self, scene: &Scene<'_>) -> Subject {
+        let instance = |slot: &crate::model::SlotId| {
+            self.hands.instance(slot).unwrap_or_else(|| InstanceId {
+                slot: slot.clone(),
+                incarnation: None,
+            })
+        };
+        let patience = scene.duration.unwrap_or_default() + scene.within + OVERDUE;
+        Subject {
+            targets: scene.targets.iter().map(instance).collect(),
+            undo: self.fault.undo(scene),
+            words: self.fault.by_hand(scene.targets),
+            deadline: clock::now()
+                .saturating_add(i64::try_from(patience.as_nanos()).unwrap_or(i64::MAX)),
+        }
+    }
+
+    /// A line that is missing makes a clean-up look again; it loses nothing. That it is missing is said.
+    async fn noted(&self, stage: Stage, subject: &Subject) {
+        if let Err(error) = self.note(stage, subject) {
+            let reason = format!("the undo journal cannot be written: {error}");
+            self.failed(reason).await;
+        }
+    }
+
+    fn note(&self, stage: Stage, subject: &Subject) -> std::io::Result<()> {
         let entry = Entry {
             at: self.clock.now(),
             fault: self.plan.name.clone(),
             stage,
-            targets: targets.to_vec(),
-            inverse: self.fault.inverse(&self.plan.targets),
+            targets: subject.targets.clone(),
+            undo: subject.undo.clone(),
+            words: subject.words.clone(),
+            deadline: subject.deadline,
+            by: Actor::Conductor,
         };
         let mut journal = self
             .journal
@@ -122,8 +211,20 @@ impl Player {
         journal.write(&entry)
     }
 
+    async fn failed(&self, reason: String) {
+        let fault = self.plan.name.clone();
+        self.tell(EventKind::FaultFailed { fault, reason }).await;
+    }
+
     async fn tell(&self, kind: EventKind) {
         // Only a conductor that is gone does not listen, and then there is no run to record.
         let _ = self.facts.send((clock::now(), kind)).await;
+    }
+}
+
+/// Waits until there is at least this haste; for ever, if it never comes.
+async fn asked(haste: &mut watch::Receiver<Haste>, least: Haste) {
+    if haste.wait_for(|haste| *haste >= least).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

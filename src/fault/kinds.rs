@@ -4,6 +4,7 @@ use super::Fault;
 use crate::registry::Kind;
 
 mod kill;
+mod pause;
 
 /// Every fault, in the order of documents.
-pub const FAULTS: &[Kind<dyn Fault>] = &[kill::KIND];
+pub const FAULTS: &[Kind<dyn Fault>] = &[kill::KIND, pause::KIND];

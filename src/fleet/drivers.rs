@@ -9,7 +9,12 @@ struct Process;
 
 impl Driver for Process {
     fn capabilities(&self) -> &'static [Capability] {
-        &[Capability::Deploy, Capability::Kill, Capability::Sample]
+        &[
+            Capability::Deploy,
+            Capability::Kill,
+            Capability::Pause,
+            Capability::Sample,
+        ]
     }
 }
 

@@ -1,9 +1,64 @@
-//! What `/proc` says of processes: who descends from whom, and what they use.
+//! What `/proc` says of processes: who they are, who descends from whom, and what they use.
 //!
 //! Reads files; every process may be gone at any moment, which is no error.
 
 use std::collections::BTreeMap;
 use std::fs;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+/// A process, and not another one that got its number later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: u32,
+    /// When it was started, clock ticks since the host was: `starttime` of `/proc/PID/stat`.
+    pub started: u64,
+}
+
+impl ProcessId {
+    /// The process that has this number now; none if there is none, or only a zombie.
+    pub fn of(pid: u32) -> Option<Self> {
+        let started = stat(pid)?.started;
+        Some(Self { pid, started })
+    }
+
+    /// This process.
+    pub fn own() -> Self {
+        let pid = std::process::id();
+        // Its own entry is there as long as /proc is; a start at 0 is no other process's.
+        Self::of(pid).unwrap_or(Self { pid, started: 0 })
+    }
+
+    /// Whether it still runs (or is stopped).
+    pub fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+
+    /// Whether it is stopped by a signal, as a paused process is.
+    pub fn is_stopped(self) -> bool {
+        stat(self.pid).is_some_and(|stat| stat.started == self.started && stat.state == 'T')
+    }
+
+    /// Sends it a signal. False if it is gone; another process under its number is never touched.
+    ///
+    /// # Errors
+    /// If it may not be sent.
+    pub fn signal(self, signal: Signal) -> Result<bool, Errno> {
+        // Between look and signal the number would have to be freed and to come round again.
+        let Some(pid) = i32::try_from(self.pid).ok().filter(|_| self.is_alive()) else {
+            return Ok(false);
+        };
+        match kill(Pid::from_raw(pid), signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
 
 /// What a group of processes uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,11 +75,15 @@ pub struct Usage {
 
 /// The fields of `/proc/PID/stat` that are used here.
 struct Stat {
+    /// `R`, `S`, `D`, `T` and so on.
+    state: char,
     parent: u32,
     /// utime + stime, clock ticks.
     ticks: u64,
     /// cutime + cstime, clock ticks.
     reaped_ticks: u64,
+    /// When it was started, clock ticks since the host was.
+    started: u64,
 }
 
 /// Clock ticks a second; fixed to 100 in the interface of every Linux that Rust supports.
@@ -91,14 +150,17 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let state = fields.first()?.chars().next()?;
     // A zombie is dead; only its parent has not looked yet.
-    if fields.first() == Some(&"Z") {
+    if state == 'Z' || state == 'X' {
         return None;
     }
     Some(Stat {
+        state,
         parent: fields.get(1)?.parse().ok()?,
         ticks: number(11)? + number(12)?,
         reaped_ticks: number(13)? + number(14)?,
+        started: number(19)?,
     })
 }
 
@@ -115,15 +177,52 @@ fn resident_pages(pid: u32) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn line(start: &str) -> String {
+        format!("{start} 3 7 7 0 -1 0 0 0 0 0 11 22 33 44 20 0 1 0 5555 4096 12 0")
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_its_start() {
+        let own = ProcessId::own();
+        assert_eq!(own.pid, std::process::id());
+        assert!(own.started > 0 && own.is_alive() && !own.is_stopped());
+        let later = ProcessId {
+            started: own.started + 1,
+            ..own
+        };
+        assert!(!later.is_alive());
+        // Sent to the wrong one, this would end the test.
+        assert_eq!(later.signal(Signal::SIGKILL), Ok(false));
+        assert_eq!(own.signal(Signal::SIGCONT), Ok(true));
+    }
+
+    #[test]
+    fn a_process_is_seen_to_be_stopped() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let id = ProcessId::of(child.id()).unwrap();
+        id.signal(Signal::SIGSTOP).unwrap();
+        let seen = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            id.is_stopped()
+        });
+        id.signal(Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
+        assert!(seen && !id.is_alive());
+    }
+
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_confuse() {
-        let stat = parse_stat("7 (a) b) S 3 7 7 0 -1 0 0 0 0 0 11 22 33 44 20 0").unwrap();
+        let stat = parse_stat(&line("7 (a) b) S")).unwrap();
         assert_eq!((stat.parent, stat.ticks, stat.reaped_ticks), (3, 33, 77));
+        assert_eq!((stat.state, stat.started), ('S', 5555));
     }
 
     #[test]
     fn a_zombie_is_not_alive() {
-        assert!(parse_stat("7 (x) Z 3 7 7 0 -1 0 0 0 0 0 11 22 33 44 20 0").is_none());
+        assert!(parse_stat(&line("7 (x) Z")).is_none());
     }
 
     #[test]

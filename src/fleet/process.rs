@@ -13,11 +13,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::address::Network;
-use super::probe;
+use super::probe::{self, Prober};
+use super::proc::{self, ProcessId};
 use super::slot::{Fact, Post, Request, Standing, State};
 use crate::fault::{FaultError, FleetHands, Proof};
 use crate::model::{InstanceId, SlotId};
-use crate::plan::{FleetPlan, RestartPolicy, RolePlan};
+use crate::plan::{FleetPlan, ReadyPlan, RestartPolicy, RolePlan};
 
 /// Why the fleet could not be brought up.
 #[derive(Debug, Error)]
@@ -57,6 +58,7 @@ struct Slot {
     state: watch::Receiver<State>,
     policy: RestartPolicy,
     grace: Duration,
+    ready: ReadyPlan,
     directory: PathBuf,
     role: String,
 }
@@ -64,6 +66,7 @@ struct Slot {
 /// A fleet of local processes.
 pub struct ProcessFleet {
     slots: BTreeMap<SlotId, Slot>,
+    http: reqwest::Client,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     /// Supervisors that were not started yet.
     waiting: std::sync::Mutex<BTreeMap<SlotId, (Post, mpsc::Receiver<Request>)>>,
@@ -137,6 +140,7 @@ impl ProcessFleet {
                     state: watched,
                     policy,
                     grace,
+                    ready: role.ready.clone(),
                     directory,
                     role: role.name.clone(),
                 },
@@ -145,6 +149,7 @@ impl ProcessFleet {
         let supervisors = tokio::sync::Mutex::new(JoinSet::new());
         Ok(Self {
             slots,
+            http,
             supervisors,
             waiting: std::sync::Mutex::new(waiting),
             roles: plan.roles.clone(),
@@ -283,6 +288,15 @@ impl FleetHands for ProcessFleet {
         })
     }
 
+    fn processes(&self, slot: &SlotId) -> Vec<ProcessId> {
+        let shim = self
+            .slots
+            .get(slot)
+            .and_then(|slot| slot.state.borrow().shim);
+        let pids = shim.map(proc::descendants).unwrap_or_default();
+        pids.into_iter().filter_map(ProcessId::of).collect()
+    }
+
     fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>> {
         Box::pin(async move {
             let target = self
@@ -299,7 +313,7 @@ impl FleetHands for ProcessFleet {
             answer
                 .await
                 .map_err(|_| gone())?
-                .map(Proof)
+                .map(Proof::of)
                 .map_err(FaultError::Fleet)
         })
     }
@@ -316,7 +330,7 @@ impl FleetHands for ProcessFleet {
                 .get(slot)
                 .ok_or_else(|| FaultError::Down(slot.clone()))?;
             if target.policy == RestartPolicy::None {
-                return Ok(Proof(format!("{slot} stays down: restart policy none")));
+                return Ok(Proof::of(format!("{slot} stays down: restart policy none")));
             }
             let mut state = target.state.clone();
             let later = |state: &State| after.is_none_or(|after| state.incarnation > after);
@@ -325,13 +339,38 @@ impl FleetHands for ProcessFleet {
                     || (state.standing == Standing::Ready && later(state))
             });
             match tokio::time::timeout(within, settled).await {
-                Ok(Ok(state)) => Ok(Proof(match &state.standing {
+                Ok(Ok(state)) => Ok(Proof::of(match &state.standing {
                     Standing::Abandoned(reason) => format!("{slot} stays down: {reason}"),
                     _ => format!("{slot}#{} answers its readiness probe", state.incarnation),
                 })),
                 Ok(Err(_)) => Err(FaultError::Fleet(format!("the supervisor of {slot} ended"))),
                 Err(_) => Err(FaultError::Unproven {
                     what: format!("readiness of {slot}"),
+                    within,
+                }),
+            }
+        })
+    }
+
+    fn answers<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            let incarnation = target.state.borrow().incarnation;
+            let logs = super::instance::logs(&target.directory, incarnation);
+            let mut prober = Prober::new(&target.ready, target.address, logs, &self.http);
+            match tokio::time::timeout(within, prober.until_ready()).await {
+                Ok(()) => Ok(Proof::of(format!(
+                    "{slot}#{incarnation} answers its readiness probe"
+                ))),
+                Err(_) => Err(FaultError::Unproven {
+                    what: format!("an answer of {slot} to its readiness probe"),
                     within,
                 }),
             }

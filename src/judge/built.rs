@@ -224,6 +224,7 @@ impl Built {
             EventKind::FaultEffective {
                 fault: fault(),
                 proof: "reaped".to_owned(),
+                effects: Vec::new(),
             },
         ));
         let healed = if let Some(back) = kill.back {
@@ -238,7 +239,7 @@ impl Built {
         };
         events.push(event(
             healed,
-            EventKind::FaultHealed {
+            EventKind::FaultHealProven {
                 fault: fault(),
                 proof: "up".to_owned(),
             },

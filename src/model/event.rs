@@ -68,13 +68,20 @@ pub enum EventKind {
     /// The act returned (stamped after it).
     FaultApplied { fault: String },
     /// The act was proven on its path, by `proof`.
-    FaultEffective { fault: String, proof: String },
+    FaultEffective {
+        fault: String,
+        proof: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        effects: Vec<Effect>,
+    },
     /// The act could not be done or proven.
     FaultFailed { fault: String, reason: String },
-    /// The undo began, or for a kill: the slot is being started again.
+    /// The undo is about to begin, or for a kill: the slot is being started again.
     FaultHealing { fault: String },
+    /// The undo returned.
+    FaultHealed { fault: String },
     /// The undo was proven: the target works again, or the policy says that nothing brings it back.
-    FaultHealed { fault: String, proof: String },
+    FaultHealProven { fault: String, proof: String },
     /// The undo failed; `by_hand` says what a person can do.
     FaultNotHealed { fault: String, by_hand: String },
     /// A worker process answered Ready.
@@ -97,6 +104,19 @@ pub enum EventKind {
     Aborted { reason: String },
     /// The last event: everything is recorded, the fleet is down.
     RunEnded { how: Ending },
+}
+
+/// What a fault was asked for and what was measured on its path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// What was measured, and where.
+    pub what: String,
+    /// The unit of both numbers.
+    pub unit: String,
+    /// What was asked for.
+    pub requested: f64,
+    /// What was measured.
+    pub achieved: f64,
 }
 
 /// Why a run ended.

@@ -42,6 +42,9 @@ pub enum Purpose {
     Bootstrap = 21,
     /// The session whose owner a fault acts on; the group is the trial less one, the index the fault's place in the scenario.
     Owner = 22,
+    /// Which connections of a link a rule selects, and what it draws for each; the group is made of the rule's id, the index is
+    /// the connection's.
+    Link = 24,
 }
 
 impl Seed {

@@ -159,6 +159,10 @@ fn fault() -> FaultStats {
         began: Some(at(8.000_4)),
         applied: Some(at(8.001_9)),
         effective: Some((at(8.003_1), "the process of server-2#1 is gone".to_owned())),
+        duration_ns: None,
+        effects: Vec::new(),
+        healing: Some(at(8.003_2)),
+        heal_returned: Some(at(8.003_2)),
         healed: Some((
             at(9.412),
             "server-2#2 answers its readiness probe".to_owned(),

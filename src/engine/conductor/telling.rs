@@ -151,11 +151,11 @@ impl Conductor<'_> {
                 let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
                 format!("fault {fault}: {kind} {}", names.join(", "))
             }
-            EventKind::FaultEffective { fault, proof } => {
+            EventKind::FaultEffective { fault, proof, .. } => {
                 format!("fault {fault} is effective: {proof}")
             }
             EventKind::FaultFailed { fault, reason } => format!("fault {fault} failed: {reason}"),
-            EventKind::FaultHealed { fault, proof } => {
+            EventKind::FaultHealProven { fault, proof } => {
                 self.marks.push(format!("{fault} healed"));
                 format!("fault {fault} is healed: {proof}")
             }

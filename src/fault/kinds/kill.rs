@@ -1,67 +1,67 @@
 //! `kill`: SIGKILL to the whole instance; the slot comes back as its restart policy says.
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, FaultError, FleetHands, Proof};
+use crate::fault::journal::Undo;
+use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
 use crate::fleet::Capability;
 use crate::model::SlotId;
 use crate::registry::{Acts, Kind, KindInfo, no_further_check};
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Kill {}
+#[derive(Debug, Serialize, Deserialize)]
+struct Kill {
+    /// How each instance ended, once it was killed.
+    #[serde(skip)]
+    ended: Vec<Proof>,
+}
 
 impl Fault for Kill {
     fn needs(&self) -> &'static [Capability] {
         &[Capability::Kill]
     }
 
-    fn inject<'a>(
-        &'a self,
-        targets: &'a [SlotId],
-        hands: &'a dyn FleetHands,
-    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
-        Box::pin(async move {
-            let proofs =
-                futures_util::future::try_join_all(targets.iter().map(|slot| hands.kill(slot)))
-                    .await?;
-            Ok(join(proofs))
-        })
+    fn span(&self) -> Span {
+        Span::Once
     }
 
-    fn heal<'a>(
-        &'a self,
-        targets: &'a [SlotId],
-        hands: &'a dyn FleetHands,
-        within: Duration,
-    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
-        Box::pin(async move {
-            let waits = targets
-                .iter()
-                .map(|slot| hands.up_again(slot, None, within));
-            Ok(join(futures_util::future::try_join_all(waits).await?))
-        })
+    fn undo(&self, _scene: &Scene<'_>) -> Undo {
+        Undo::Nothing
     }
 
-    fn inverse(&self, targets: &[SlotId]) -> String {
+    fn by_hand(&self, targets: &[SlotId]) -> String {
         let names: Vec<&str> = targets.iter().map(SlotId::as_str).collect();
         format!(
             "{} is up again, or its restart policy gives it up",
             names.join(", ")
         )
     }
-}
 
-fn join(proofs: Vec<Proof>) -> Proof {
-    Proof(
-        proofs
-            .into_iter()
-            .map(|proof| proof.0)
-            .collect::<Vec<_>>()
-            .join("; "),
-    )
+    fn inject<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async move {
+            self.ended = each(scene.targets, |slot| scene.hands.kill(slot)).await?;
+            Ok(())
+        })
+    }
+
+    fn prove<'a>(&'a mut self, _scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        // The act returns when the last process is reaped; there is nothing to wait for.
+        Box::pin(async move { Ok(Proof::join(self.ended.clone())) })
+    }
+
+    fn heal<'a>(&'a mut self, _scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn prove_healed<'a>(
+        &'a mut self,
+        scene: &'a Scene<'a>,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let up = |slot| scene.hands.up_again(slot, None, scene.within);
+            Ok(Proof::join(each(scene.targets, up).await?))
+        })
+    }
 }
 
 /// Kills every process of the targets' instances.

@@ -3,7 +3,10 @@
 //! Pure.
 
 use super::Context;
+use std::time::Duration;
+
 use crate::diag::codes;
+use crate::fault::Span;
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
 use crate::plan::{FaultPlan, FleetPlan, PhasePlan};
@@ -52,6 +55,16 @@ pub(super) fn compile(
     for (number, fault) in scenario.fault.iter().enumerate() {
         capable(context, fault, number, fleet);
     }
+    let durations: Vec<Option<Duration>> = (0..scenario.fault.len())
+        .map(|number| {
+            duration(
+                context,
+                number,
+                moments.get(number).copied().flatten(),
+                phases,
+            )
+        })
+        .collect();
     // The draws depend on the place of a fault by its begin.
     let mut order: Vec<usize> = (0..scenario.fault.len()).collect();
     order.sort_by_key(|number| moments.get(*number).copied().flatten());
@@ -76,7 +89,7 @@ pub(super) fn compile(
                 spec: fault.spec.clone(),
                 targets: candidates.draw(seed, trial, place),
                 at: at.unwrap_or(Offset::ZERO),
-                duration: fault.duration,
+                duration: durations.get(number).copied().flatten(),
                 heal_within: fault.heal_within,
             };
             trials.push(Trial {
@@ -115,6 +128,66 @@ struct Trial {
 pub(super) fn once(faults: &[FaultPlan]) -> impl Iterator<Item = &str> {
     let first = faults.iter().filter(|fault| fault.trial == 1);
     first.map(|fault| fault.of.as_str())
+}
+
+/// How long the fault acts. Its kind says whether it takes a duration; it must be over when the load ends, or nobody sees that
+/// it is healed.
+fn duration(
+    context: &mut Context<'_>,
+    number: usize,
+    at: Option<Offset>,
+    phases: &[PhasePlan],
+) -> Option<Duration> {
+    let scenario = context.scenario;
+    let fault = scenario.fault.get(number)?;
+    let kind = build(context.catalog.faults, Family::Fault, &fault.spec).ok()?;
+    let path = format!("fault[{number}].duration");
+    match (kind.span(), fault.duration) {
+        (Span::Once, None) => None,
+        (Span::Once, Some(_)) => {
+            context.report(
+                &codes::CONFLICT,
+                &path,
+                format!("`{}` is one act and lasts for no time", fault.spec.kind),
+                "expected no `duration` here",
+                None,
+            );
+            None
+        }
+        (Span::Lasting, None) => {
+            context.report(
+                &codes::MISSING_KEY,
+                &format!("fault[{number}].kind"),
+                format!("`{}` needs a duration", fault.spec.kind),
+                "expected `duration = \"5s\"`: how long it acts before it is undone",
+                None,
+            );
+            None
+        }
+        (Span::Lasting, Some(duration)) => {
+            let end = phases.last().map_or(Offset::ZERO, |phase| phase.window.end);
+            if let Some(at) = at
+                && at + duration >= end
+                && at < end
+            {
+                context.report(
+                    &codes::BAD_MOMENT,
+                    &path,
+                    format!(
+                        "the fault would end at {}, when the load has ended",
+                        at + duration
+                    ),
+                    format!(
+                        "expected less than {}",
+                        humantime::format_duration(end.since(at))
+                    ),
+                    "make the last phase longer, so that it is seen whether the fleet recovers"
+                        .to_owned(),
+                );
+            }
+            Some(duration)
+        }
+    }
 }
 
 /// Refuses a fault that the fleet's driver cannot do.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Table, number, words};
 use crate::analysis::{FaultStats, Reached};
 use crate::model::Offset;
+use crate::model::event::Effect;
 use crate::report::words as say;
 
 /// One line of the time line, before it is sorted.
@@ -96,8 +97,15 @@ fn acts(fault: &FaultStats) -> Vec<Moment> {
         Some((at, proof)) => add(Some(*at), "took effect", say::visible(proof)),
         None => add(None, "effect not proven", String::new()),
     }
+    for effect in &fault.effects {
+        add(None, "measured", measured(effect));
+    }
     if let Some(reason) = &fault.failed {
         add(None, "failed", say::visible(reason));
+    }
+    // For a fault of one act the undo is waiting for what the fleet does by itself.
+    if let (Some(healing), true) = (fault.healing, fault.duration_ns.is_some()) {
+        add(Some(healing), "undo began", String::new());
     }
     match (&fault.healed, &fault.not_healed) {
         (Some((at, proof)), _) => add(Some(*at), "healed", say::visible(proof)),
@@ -109,6 +117,17 @@ fn acts(fault: &FaultStats) -> Vec<Moment> {
         (None, None) => add(None, "heal not seen", String::new()),
     }
     moments
+}
+
+/// What was asked for beside what was measured.
+fn measured(effect: &Effect) -> String {
+    format!(
+        "{}: {:.1} {} ({:.1} asked for)",
+        say::visible(&effect.what),
+        effect.achieved,
+        say::visible(&effect.unit),
+        effect.requested
+    )
 }
 
 /// What the users saw.

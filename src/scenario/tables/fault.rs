@@ -29,6 +29,16 @@ pub(super) const FAULT: &[Field] = &[
         "\"chaos + 3s\"",
     ),
     field(
+        "duration",
+        Ty::Duration {
+            min: MILLISECOND,
+            max: HOUR,
+        },
+        Need::Optional,
+        "how long it acts before it is undone; for faults that last, and for no other",
+        "\"5s\"",
+    ),
+    field(
         "heal_within",
         Ty::Duration {
             min: 100 * MILLISECOND,

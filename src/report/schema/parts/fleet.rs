@@ -21,6 +21,12 @@ pub(super) fn fault() -> Value {
         ("class", classes()),
         ("instance", text("who served it; empty if unknown")),
     ]);
+    let effect = object(&[
+        ("what", text("what was measured, and where")),
+        ("unit", text("the unit of both numbers")),
+        ("requested", number("what was asked for")),
+        ("achieved", number("what was measured")),
+    ]);
     object(&[
         (
             "name",
@@ -40,6 +46,18 @@ pub(super) fn fault() -> Value {
         ("began", or_null(&moment("before the act"))),
         ("applied", or_null(&moment("after the act"))),
         ("effective", proven("when its effect was proven")),
+        (
+            "duration_ns",
+            or_null(&count(
+                "how long it should act, nanoseconds; null for one act",
+            )),
+        ),
+        (
+            "effects",
+            list(&effect, "what was asked for and what was measured"),
+        ),
+        ("healing", or_null(&moment("before the undo"))),
+        ("heal_returned", or_null(&moment("after the undo"))),
         ("healed", proven("when it was proven healed")),
         (
             "failed",

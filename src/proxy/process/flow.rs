@@ -1,0 +1,178 @@
+//! One way of one connection: reads, asks its lane, writes.
+//!
+//! Impure. Every chunk is written at once; what the receiver does not take waits here, and then nothing more is read than the
+//! lane holds. Invariant: an end (FIN) is handed on as an end, and the other way goes on.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::clock;
+use crate::fault::link::item::{Ending, What};
+use crate::fault::link::lane::Lane;
+
+/// The most that is read at once, bytes; a chunk is what one reading gives.
+const CHUNK: usize = 16 << 10;
+
+/// One end of a flow, as it is now.
+#[derive(Debug)]
+pub(super) enum End<'a> {
+    /// It is there.
+    Here(&'a mut TcpStream),
+    /// It will be.
+    Later,
+    /// It is gone, and nobody is told.
+    Gone,
+}
+
+/// One way of a connection.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) lane: Lane,
+    /// What is being written.
+    writing: Bytes,
+    /// The receiver takes no more for now.
+    blocked: bool,
+    /// The sender has ended, or broken off.
+    source_over: bool,
+    /// The receiver was told so, or is broken itself.
+    over: bool,
+}
+
+impl Flow {
+    pub(super) fn new(lane: Lane) -> Self {
+        Self {
+            lane,
+            writing: Bytes::new(),
+            blocked: false,
+            source_over: false,
+            over: false,
+        }
+    }
+
+    /// Whether nothing comes any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// When something that is held is to leave.
+    pub(super) fn due(&self) -> Option<i64> {
+        if self.blocked || self.over {
+            return None;
+        }
+        self.lane.due()
+    }
+
+    /// Carries on as far as it goes; the context is woken when it goes further, but for what is due later.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        mut source: End<'_>,
+        mut sink: End<'_>,
+        written: &AtomicU64,
+    ) -> Option<Ending> {
+        loop {
+            if let Some(ending) = self.write(context, &mut sink, written) {
+                return Some(ending);
+            }
+            let reads = !self.source_over
+                && !self.over
+                && self.lane.takes()
+                && (!matches!(sink, End::Later) || self.lane.swallows());
+            let End::Here(stream) = &mut source else {
+                return None;
+            };
+            if !reads {
+                return None;
+            }
+            let mut space = [MaybeUninit::<u8>::uninit(); CHUNK];
+            let mut space = ReadBuf::uninit(&mut space);
+            match Pin::new(&mut **stream).poll_read(context, &mut space) {
+                Poll::Pending => return None,
+                Poll::Ready(Ok(())) => self.came(context, &mut sink, space.filled(), written),
+                Poll::Ready(Err(error)) => self.broke(&error),
+            }
+        }
+    }
+
+    /// The sender broke off.
+    fn broke(&mut self, _error: &io::Error) {
+        self.source_over = true;
+        self.lane.push(clock::now(), What::Reset);
+    }
+
+    /// Takes what was read. Without rules it is written before anything is copied.
+    fn came(
+        &mut self,
+        context: &mut Context<'_>,
+        sink: &mut End<'_>,
+        mut bytes: &[u8],
+        written: &AtomicU64,
+    ) {
+        if bytes.is_empty() {
+            self.source_over = true;
+            return self.lane.push(clock::now(), What::End);
+        }
+        if self.lane.is_plain()
+            && self.writing.is_empty()
+            && let End::Here(stream) = sink
+            && let Poll::Ready(Ok(count)) = Pin::new(&mut **stream).poll_write(context, bytes)
+        {
+            written.fetch_add(count as u64, Ordering::Relaxed);
+            bytes = bytes.get(count..).unwrap_or_default();
+        }
+        if !bytes.is_empty() {
+            let bytes = Bytes::copy_from_slice(bytes);
+            self.lane.push(clock::now(), What::Bytes(bytes));
+        }
+    }
+
+    /// Writes what is due, as far as the receiver takes it.
+    fn write(
+        &mut self,
+        context: &mut Context<'_>,
+        sink: &mut End<'_>,
+        written: &AtomicU64,
+    ) -> Option<Ending> {
+        // Nothing was read for one who is not there yet, but for what is dropped.
+        self.blocked = matches!(sink, End::Later);
+        while !self.over && !self.blocked {
+            if self.writing.is_empty() {
+                match self.lane.next(clock::now()) {
+                    None => return None,
+                    Some(What::Bytes(bytes)) => self.writing = bytes,
+                    Some(What::Close) => return Some(Ending::Close),
+                    Some(What::Reset) => return Some(Ending::Reset),
+                    Some(What::End) => {
+                        if let End::Here(stream) = sink {
+                            // A socket has nothing to flush, so this never waits; if it fails, the receiver is gone.
+                            let _ = Pin::new(&mut **stream).poll_shutdown(context);
+                        }
+                        self.over = true;
+                    }
+                }
+                continue;
+            }
+            let End::Here(stream) = sink else {
+                self.writing.clear();
+                continue;
+            };
+            match Pin::new(&mut **stream).poll_write(context, &self.writing) {
+                Poll::Pending => self.blocked = true,
+                Poll::Ready(Ok(count)) => {
+                    self.writing.advance(count);
+                    written.fetch_add(count as u64, Ordering::Relaxed);
+                }
+                // The receiver is gone. What it has sent before may still be on its other way, and its end comes there.
+                Poll::Ready(Err(_)) => self.over = true,
+            }
+        }
+        None
+    }
+}
