@@ -255,6 +255,9 @@ pub struct SlotPlan {
     pub files: Vec<String>,
     /// Limits that the shim sets.
     pub limits: Limits,
+    /// What faults select it by.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Where a secret's value is.
@@ -374,8 +377,11 @@ pub struct FaultPlan {
     pub trial: u32,
     /// Its kind and parameters.
     pub spec: Spec,
-    /// The slots that it acts on, drawn by the seed.
+    /// The slots that it acts on, drawn by the seed; none, if `owner` says how they are found when it acts.
     pub targets: Vec<SlotId>,
+    /// The client whose last Call tells which slot it acts on.
+    #[serde(default)]
+    pub owner: Option<OwnerPlan>,
     /// When it acts.
     pub at: Offset,
     /// How long it acts; `None` for a fault that is one act.
@@ -384,6 +390,15 @@ pub struct FaultPlan {
     /// The longest that healing may take before it counts as failed.
     #[serde(with = "duration_text")]
     pub heal_within: Duration,
+}
+
+/// A client with a session; the slot that owns the session is the one that served the client's last Call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OwnerPlan {
+    /// Its workload.
+    pub workload: String,
+    /// Its number in the workload, from 0.
+    pub client: u32,
 }
 
 impl FaultPlan {

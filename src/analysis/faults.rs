@@ -151,7 +151,7 @@ impl Observed {
             .iter()
             .map(|target| names.intern(target.slot.as_str()))
             .collect();
-        let role = role_slots(plan, fault)
+        let role = role_slots(plan, targets)
             .map(|slot| names.intern(slot))
             .collect();
         let width = recovery::bin_width(rate_at(plan, *began));
@@ -299,15 +299,14 @@ impl Observed {
     }
 }
 
-/// The slots of the roles that a fault aims at, by name.
-fn role_slots<'a>(plan: &'a Plan, fault: &'a FaultPlan) -> impl Iterator<Item = &'a str> {
+/// The slots of the roles that these are instances of, by name.
+fn role_slots<'a>(plan: &'a Plan, targets: &'a [InstanceId]) -> impl Iterator<Item = &'a str> {
     plan.fleet
         .roles
         .iter()
         .filter(|role| {
-            role.slots
-                .iter()
-                .any(|slot| fault.targets.contains(&slot.id))
+            let mut slots = role.slots.iter();
+            slots.any(|slot| targets.iter().any(|target| target.slot == slot.id))
         })
         .flat_map(|role| role.slots.iter().map(|slot| slot.id.as_str()))
 }

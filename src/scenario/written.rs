@@ -78,6 +78,7 @@ pub struct Role {
     #[serde(with = "duration_text")]
     pub stop_grace: Duration,
     pub members: Option<Members>,
+    pub labels: BTreeMap<String, String>,
     pub slot: BTreeMap<String, Slot>,
 }
 
@@ -110,6 +111,7 @@ pub enum Members {
 pub struct Slot {
     pub args: Vec<String>,
     pub env: BTreeMap<String, TextOrSecret>,
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `ready` of a role.
@@ -193,6 +195,8 @@ pub struct TargetSlots {
     pub count: Option<u32>,
     pub share: Option<Share>,
     pub slot: Option<OneOrMany>,
+    pub label: Option<BTreeMap<String, String>>,
+    pub follow: Option<String>,
 }
 
 /// One text or several.

@@ -95,3 +95,97 @@ fn windows_and_checks_mean_all_trials() {
     let before = spans(&WindowRef::Before("one-dies".to_owned()));
     assert_eq!(before[0].end.seconds(), 10.0);
 }
+
+#[test]
+fn a_fault_can_count_from_the_heal_of_one_that_has_a_duration() {
+    let hangs = "[[fault]]\nname = \"hangs\"\nkind = \"pause\"\ntarget = { slot = \"server-1\" }\nat = \"steady + 10s\"\nduration = \"7s\"\n";
+    let plan = with(
+        3,
+        &format!("{hangs}{}", killed("then", "at = \"hangs heals + 3s\"")),
+    );
+    let then = plan.trials("then").next().unwrap();
+    assert_eq!(seconds(then), 20.0);
+    assert_eq!(plan.faults[0].end().seconds(), 17.0);
+}
+
+#[test]
+fn labels_select_slots_of_any_role_and_a_slots_own_label_wins() {
+    let fleet = "[fleet.role.server]\nreplicas = 3\nlabels = { rack = \"a\" }\n\
+         [fleet.role.server.slot.server-2]\nlabels = { rack = \"b\" }\n\
+         [fleet.role.balancer]\nlabels = { rack = \"b\" }\n";
+    let fault = |target: &str| {
+        let fault =
+            format!("[[fault]]\nkind = \"kill\"\ntarget = {target}\nat = \"steady + 5s\"\n");
+        let plan = with(3, &format!("{fleet}{fault}"));
+        let targets = plan.faults[0].targets.iter();
+        targets.map(ToString::to_string).collect::<Vec<String>>()
+    };
+    let share = |target: &str| fault(&format!("{{ {target}, share = \"100%\" }}"));
+    assert_eq!(share("label = { rack = \"a\" }"), ["server-1", "server-3"]);
+    let mut both = share("label = { rack = \"b\" }");
+    both.sort();
+    assert_eq!(both, ["balancer-1", "server-2"]);
+    assert_eq!(
+        fault("{ label = { rack = \"b\" }, role = \"server\" }"),
+        ["server-2"]
+    );
+}
+
+#[test]
+fn a_draw_avoids_slots_on_which_another_fault_acts_and_no_others() {
+    let hangs = "[[fault]]\nname = \"hangs\"\nkind = \"pause\"\ntarget = { role = \"server\", count = 1 }\nat = \"steady + 10s\"\nduration = \"7s\"\n";
+    let dies = killed("dies", "at = \"steady + 12s\"");
+    let named = "[[fault]]\nname = \"named\"\nkind = \"kill\"\ntarget = { slot = \"server-2\" }\nat = \"steady + 13s\"\n";
+    let later = killed("later", "at = \"steady + 20s\"");
+    let mut later_hit = BTreeSet::new();
+    for seed in 0..30 {
+        let plan = with(seed, &format!("{hangs}{dies}{named}{later}"));
+        let target = |name: &str| plan.trials(name).next().unwrap().targets[0].to_string();
+        assert_ne!(target("hangs"), target("dies"), "seed {seed}");
+        assert_ne!(target("hangs"), "server-2", "seed {seed}");
+        later_hit.insert(target("later"));
+    }
+    assert_eq!(later_hit.len(), 3);
+}
+
+#[test]
+fn a_fault_follows_the_targets_of_another_trial_by_trial() {
+    let first = killed(
+        "one-dies",
+        "at = \"steady + 10s\"\nevery = \"20s\"\ntrials = 6",
+    );
+    let again = "[[fault]]\nname = \"again\"\nkind = \"kill\"\ntarget = { follow = \"one-dies\" }\nat = \"one-dies begins + 5s\"\nevery = \"20s\"\ntrials = 7\n";
+    let plan = with(5, &format!("{first}{again}"));
+    let targets = |name: &str| -> Vec<_> {
+        plan.trials(name)
+            .map(|trial| trial.targets.clone())
+            .collect()
+    };
+    let (led, followed) = (targets("one-dies"), targets("again"));
+    assert_eq!(led[..], followed[..6]);
+    assert_eq!(followed[6], led[0]);
+    assert!(led.iter().any(|targets| *targets != led[0]));
+}
+
+#[test]
+fn the_owner_of_a_session_is_asked_of_a_client_that_has_one() {
+    let fault = "[[fault]]\nkind = \"kill\"\ntarget = \"owner-of-session\"\nat = \"steady + 10s\"\nevery = \"8s\"\ntrials = 20\n";
+    let mixed = "[[workload]]\nname = \"new\"\nclients = 50\nprotocol = \"2026-07-28\"\n\
+         [[workload.operation]]\ntool = \"echo\"\narguments = { text = \"a\" }\n\
+         [[workload]]\nname = \"old\"\nclients = 50\nprotocol = \"2025-11-25\"\n\
+         [[workload.operation]]\ntool = \"echo\"\narguments = { text = \"a\" }\n";
+    let phase = "[[phase]]\nname = \"steady\"\nduration = \"3m\"\nloads = { new = { profile = \"constant\", rate = \"10/s\" }, old = { profile = \"constant\", rate = \"10/s\" } }\n";
+    let plan = good(&format!("{HEAD}seed = 4\n{phase}{mixed}{fault}"));
+    let owners: BTreeSet<_> = plan
+        .faults
+        .iter()
+        .map(|fault| fault.owner.clone().unwrap())
+        .collect();
+    assert!(owners.len() > 10, "{owners:?}");
+    assert!(
+        owners
+            .iter()
+            .all(|owner| owner.workload == "old" && owner.client < 50)
+    );
+    assert!(plan.faults.iter().all(|fault| fault.targets.is_empty()));
+}

@@ -9,12 +9,13 @@ use crate::diag::codes;
 use crate::fault::Span;
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
-use crate::plan::{FaultPlan, FleetPlan, PhasePlan};
+use crate::plan::{FaultPlan, FleetPlan, PhasePlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
 
 mod moments;
 mod overlaps;
+mod owners;
 mod targets;
 mod trials;
 
@@ -25,6 +26,7 @@ pub(super) fn compile(
     context: &mut Context<'_>,
     phases: &[PhasePlan],
     fleet: &FleetPlan,
+    workloads: &[WorkloadPlan],
     seed: Seed,
 ) -> Vec<FaultPlan> {
     let scenario = context.scenario;
@@ -73,8 +75,6 @@ pub(super) fn compile(
         let (Some(fault), Some((name, _))) = (scenario.fault.get(number), names.get(number)) else {
             continue;
         };
-        let path = format!("fault[{number}]");
-        let candidates = targets::candidates(context, fault, &path, fleet);
         let known = moments.get(number).copied().flatten();
         let begins = trials::moments(context, phases, number, known, seed);
         for (trial, at) in (1_u32..).zip(begins) {
@@ -87,14 +87,17 @@ pub(super) fn compile(
                 of: name.clone(),
                 trial,
                 spec: fault.spec.clone(),
-                targets: candidates.draw(seed, trial, place),
+                targets: Vec::new(),
+                owner: None,
                 at: at.unwrap_or(Offset::ZERO),
                 duration: durations.get(number).copied().flatten(),
                 heal_within: fault.heal_within,
             };
             trials.push(Trial {
                 number,
+                place,
                 is_known: at.is_some(),
+                on_link: is_on_link(context, fault),
                 plan,
             });
         }
@@ -111,6 +114,7 @@ pub(super) fn compile(
     }
     // A stable sort: what begins at the same moment stays in the order of the scenario.
     trials.sort_by_key(|trial| trial.plan.at);
+    targets::aim(context, fleet, workloads, &names, &mut trials, seed);
     overlaps::check(context, &trials);
     trials.into_iter().map(|trial| trial.plan).collect()
 }
@@ -119,9 +123,18 @@ pub(super) fn compile(
 struct Trial {
     /// The fault's place in the scenario.
     number: usize,
+    /// The fault's place by its begin, which the draw of targets depends on.
+    place: u64,
     /// Whether its moment is known; if not, that is reported already.
     is_known: bool,
+    /// Whether it acts on the links of its targets, not on their instances.
+    on_link: bool,
     plan: FaultPlan,
+}
+
+fn is_on_link(context: &Context<'_>, fault: &Fault) -> bool {
+    build(context.catalog.faults, Family::Fault, &fault.spec)
+        .is_ok_and(|kind| kind.links().is_some())
 }
 
 /// The name of each fault of the scenario, however many trials it has.

@@ -71,6 +71,7 @@ fn default_roles() -> BTreeMap<String, Role> {
                 },
                 stop_grace: Duration::from_secs(5),
                 members: None,
+                labels: BTreeMap::new(),
                 slot: BTreeMap::new(),
             };
             (name.to_owned(), role)
@@ -214,6 +215,9 @@ fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
             }
         }
     }
+    // A slot's own label wins.
+    let mut labels = role.labels.clone();
+    labels.extend(own.iter().flat_map(|own| own.labels.clone()));
     SlotPlan {
         id,
         command,
@@ -225,6 +229,7 @@ fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
             open_files: role.limits.open_files,
             memory: role.limits.memory,
         },
+        labels,
     }
 }
 
