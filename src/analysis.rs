@@ -28,6 +28,7 @@ pub mod slots;
 pub mod statistics;
 pub mod steady;
 pub mod timeline;
+pub mod trials;
 pub mod trust;
 pub mod windows;
 
@@ -52,6 +53,9 @@ pub struct Analysis {
     pub objectives: Vec<ObjectiveStats>,
     /// The faults, in the order of their begin.
     pub faults: Vec<FaultStats>,
+    /// How long recovery took over the trials of a fault, for each that has several.
+    #[serde(default)]
+    pub trials: Vec<TrialStats>,
     /// Legacy sessions.
     pub sessions: SessionStats,
     /// The slots that served or were deployed, by name.
@@ -221,6 +225,10 @@ pub struct SlotShare {
 pub struct FaultStats {
     /// Its name.
     pub name: String,
+    /// Its name in the scenario, which all its trials share.
+    pub of: String,
+    /// Which of its trials this is, from 1.
+    pub trial: u32,
     /// Its kind.
     pub kind: String,
     /// The instances that it hit; the planned slots if it never began.
@@ -321,6 +329,45 @@ pub enum Reached {
     NotWithin(u64),
     /// There is nothing to tell it from: no baseline, no fault, no data.
     Unknown,
+}
+
+/// The trials of a fault as one sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialStats {
+    /// The fault's name in the scenario.
+    pub fault: String,
+    /// Trials that were planned.
+    pub planned: u64,
+    /// Trials that were proven effective; the others tell nothing, and are left out below.
+    pub proven: u64,
+    /// Until users were served again.
+    pub service: RecoveryTimes,
+    /// Until they were served as fast as before.
+    pub performance: RecoveryTimes,
+    /// Until every slot was ready and at work too.
+    pub redundancy: RecoveryTimes,
+}
+
+/// How long recovery took in several trials. A trial without an impact took no time; one that did not recover while it was
+/// observed (`not_recovered`) took longer than every other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryTimes {
+    /// Trials that recovered, or had no impact.
+    pub recovered: u64,
+    /// Those of them that had no impact.
+    pub no_impact: u64,
+    /// Trials that did not recover while they were observed (censored).
+    pub not_recovered: u64,
+    /// Trials of which it cannot be told.
+    pub unknown: u64,
+    /// Median over all trials but the unknown, nanoseconds; `None` if it falls on one that did not recover.
+    pub median_ns: Option<u64>,
+    /// Greatest, nanoseconds; `None` if one did not recover.
+    pub max_ns: Option<u64>,
+    /// Mean time to recover of those that did, nanoseconds.
+    pub mean_ns: Option<u64>,
+    /// 95 % bootstrap interval of that mean, nanoseconds; `None` below five that recovered.
+    pub mean_interval_ns: Option<(u64, u64)>,
 }
 
 /// Legacy sessions over the whole run.

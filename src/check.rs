@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, FaultStats};
 use crate::model::{Offset, Window};
 use crate::plan::CheckPlan;
 
@@ -101,6 +101,28 @@ pub struct Verdict {
     pub exit: u8,
     /// One sentence.
     pub headline: String,
+}
+
+/// The trials of the fault that the scenario calls `of`, in the order of their begin. Those that were not proven tell nothing
+/// beside others that were; if none was, all are here, and the verdict says why nothing can be told.
+fn trials<'a>(analysis: &'a Analysis, of: &str) -> Vec<&'a FaultStats> {
+    let all = || analysis.faults.iter().filter(|fault| fault.of == of);
+    let proven: Vec<&FaultStats> = all().filter(|fault| fault.effective.is_some()).collect();
+    if proven.is_empty() {
+        all().collect()
+    } else {
+        proven
+    }
+}
+
+/// Says of which trial a headline speaks, where there are several.
+fn of_trial(headline: String, fault: Option<&FaultStats>, trials: usize) -> String {
+    match fault {
+        Some(fault) if trials > 1 => {
+            format!("worst of {trials} trials ({}): {headline}", fault.name)
+        }
+        _ => headline,
+    }
 }
 
 /// The phases that share a part with `span`; all of them if there is none.

@@ -14,6 +14,7 @@ mod init;
 mod out;
 mod plan;
 mod prepare;
+mod replay;
 mod report;
 mod run;
 mod serve;
@@ -31,6 +32,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   mcpload run scenarios/quickstart.toml
+  mcpload run --replay reports/quickstart-20261121T040000Z-1a2b
   mcpload run --url http://127.0.0.1:8000/mcp --rate 50/s --clients 50 --for 30s
   mcpload plan scenarios/quickstart.toml
   mcpload call http://127.0.0.1:8000/mcp echo text=hello
@@ -110,8 +112,15 @@ struct ChangeArgs {
 Exit codes: mcpload explain exit-codes")]
 struct RunArgs {
     /// The scenario.
-    #[arg(required_unless_present = "url", conflicts_with = "url")]
+    #[arg(required_unless_present_any = ["url", "replay"], conflicts_with = "url")]
     scenario: Option<PathBuf>,
+    /// Instead of a scenario: a run directory, whose plan is played again: the same seed, targets and moments.
+    #[arg(
+        long,
+        value_name = "RUN_DIR",
+        conflicts_with_all = ["scenario", "url", "set", "variant", "seed", "workers"]
+    )]
+    replay: Option<PathBuf>,
     /// Instead of a scenario: the endpoint of a server or fleet that runs.
     #[arg(long)]
     url: Option<String>,

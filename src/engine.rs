@@ -17,6 +17,7 @@ use crate::registry::SpecError;
 
 pub mod conductor;
 mod live;
+mod owners;
 mod player;
 mod signals;
 mod workers;

@@ -73,3 +73,5 @@ fn analyse(history: &History) -> Analysis {
 pub(crate) mod built;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trials;

@@ -94,6 +94,11 @@ impl Plan {
         self
     }
 
+    /// The trials of the fault that the scenario calls `of`, in the order of their begin.
+    pub fn trials<'a>(&'a self, of: &'a str) -> impl Iterator<Item = &'a FaultPlan> {
+        self.faults.iter().filter(move |fault| fault.of == of)
+    }
+
     /// The workload of this name.
     pub fn workload(&self, name: &str) -> Option<&WorkloadPlan> {
         self.workloads.iter().find(|workload| workload.name == name)
@@ -250,6 +255,9 @@ pub struct SlotPlan {
     pub files: Vec<String>,
     /// Limits that the shim sets.
     pub limits: Limits,
+    /// What faults select it by.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// The proxy before it, if it has one.
     #[serde(default)]
     pub wire: Option<WirePlan>,
@@ -373,12 +381,19 @@ pub struct PhasePlan {
 /// A fault on the time line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
-    /// Its name.
+    /// Its name: that of the scenario, and from the second trial on with its number (`one-dies#2`).
     pub name: String,
+    /// Its name in the scenario, which windows and checks speak of; all its trials have the same.
+    pub of: String,
+    /// Which of its trials this is, from 1.
+    pub trial: u32,
     /// Its kind and parameters.
     pub spec: Spec,
-    /// The slots that it acts on, drawn by the seed.
+    /// The slots that it acts on, drawn by the seed; none, if `owner` says how they are found when it acts.
     pub targets: Vec<SlotId>,
+    /// The client whose last Call tells which slot it acts on.
+    #[serde(default)]
+    pub owner: Option<OwnerPlan>,
     /// When it acts.
     pub at: Offset,
     /// How long it acts; `None` for a fault that is one act.
@@ -387,6 +402,15 @@ pub struct FaultPlan {
     /// The longest that healing may take before it counts as failed.
     #[serde(with = "duration_text")]
     pub heal_within: Duration,
+}
+
+/// A client with a session; the slot that owns the session is the one that served the client's last Call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OwnerPlan {
+    /// Its workload.
+    pub workload: String,
+    /// Its number in the workload, from 0.
+    pub client: u32,
 }
 
 impl FaultPlan {

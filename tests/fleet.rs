@@ -44,6 +44,7 @@ fn plan(
             open_files: Some(333),
             memory: None,
         },
+        labels: BTreeMap::new(),
     };
     let role = RolePlan {
         name: "server".to_owned(),

@@ -13,6 +13,9 @@ mod clients;
 #[cfg(test)]
 #[path = "plans/profiles.rs"]
 mod profiles;
+#[cfg(test)]
+#[path = "plans/time_line.rs"]
+mod time_line;
 
 use mcpload::plan::{AuthPlan, Expectation, Plan, Secret};
 use mcpload::scenario::Overrides;
@@ -316,7 +319,7 @@ fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
         [[fault]]
         name = "one-dies"
         kind = "kill"
-        target = { label = { category = "db" } }
+        target = { role = "server", new_slots = "follow" }
         at = "chaos + 3s"
         [[slo]]
         errors = { under = "0.1%" }

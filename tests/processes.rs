@@ -9,6 +9,9 @@ mod support;
 #[cfg(test)]
 #[path = "runs/calibrated.rs"]
 mod calibrated;
+#[cfg(test)]
+#[path = "runs/replayed.rs"]
+mod replayed;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

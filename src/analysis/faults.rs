@@ -35,6 +35,7 @@ pub struct FaultFold {
 #[derive(Clone, Debug)]
 struct Observed {
     name: String,
+    of: String,
     began: Offset,
     effect: Offset,
     undone: Offset,
@@ -151,12 +152,13 @@ impl Observed {
             .iter()
             .map(|target| names.intern(target.slot.as_str()))
             .collect();
-        let role = role_slots(plan, fault)
+        let role = role_slots(plan, targets)
             .map(|slot| names.intern(slot))
             .collect();
         let width = recovery::bin_width(rate_at(plan, *began));
         Some(Self {
             name: fault.name.clone(),
+            of: fault.of.clone(),
             began: *began,
             effect,
             undone: match (fault.duration, times.heal_returned) {
@@ -276,7 +278,7 @@ impl Observed {
                     _ => None,
                 })
                 .max(),
-            hold: recovery_hold(plan, &self.name),
+            hold: recovery_hold(plan, &self.of),
             slots: &slots,
         });
         let recovered = match stats.recovery.service {
@@ -304,15 +306,14 @@ impl Observed {
     }
 }
 
-/// The slots of the roles that a fault aims at, by name.
-fn role_slots<'a>(plan: &'a Plan, fault: &'a FaultPlan) -> impl Iterator<Item = &'a str> {
+/// The slots of the roles that these are instances of, by name.
+fn role_slots<'a>(plan: &'a Plan, targets: &'a [InstanceId]) -> impl Iterator<Item = &'a str> {
     plan.fleet
         .roles
         .iter()
         .filter(|role| {
-            role.slots
-                .iter()
-                .any(|slot| fault.targets.contains(&slot.id))
+            let mut slots = role.slots.iter();
+            slots.any(|slot| targets.iter().any(|target| target.slot == slot.id))
         })
         .flat_map(|role| role.slots.iter().map(|slot| slot.id.as_str()))
 }
@@ -368,6 +369,8 @@ fn empty(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> FaultStats {
     };
     FaultStats {
         name: fault.name.clone(),
+        of: fault.of.clone(),
+        trial: fault.trial,
         kind: fault.spec.kind.clone(),
         targets,
         planned: fault.at,

@@ -18,6 +18,7 @@ use super::sessions::SessionFold;
 use super::slots::SlotFold;
 use super::steady::SteadyGate;
 use super::timeline::Timeline;
+use super::trials;
 use super::trust::{self, Circumstances, Evidence};
 use super::{Analysis, LittleStats, OperationStats, PhaseStats, Tally, windows};
 use crate::model::session::SessionRow;
@@ -193,6 +194,9 @@ impl<'a> Fold<'a> {
             let late = self.latencies.late();
             damage.push(format!("{late} histograms came too late for the time line"));
         }
+        let faults = self
+            .faults
+            .finish(plan, &self.timeline, &self.names, &self.sessions, seen);
         Analysis {
             run: self.run.clone(),
             ending: self.timeline.ending,
@@ -201,9 +205,8 @@ impl<'a> Fold<'a> {
             whole: self.counts.sum(|_| true),
             operations: operations(&self.counts, &self.latencies, measured),
             objectives: self.objectives.finish(plan, &self.names),
-            faults: self
-                .faults
-                .finish(plan, &self.timeline, &self.names, &self.sessions, seen),
+            trials: trials::stats(plan, &faults),
+            faults,
             sessions: self.sessions.stats(),
             slots: self
                 .slots

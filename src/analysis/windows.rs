@@ -1,6 +1,7 @@
 //! From names to offsets: the [`WindowRef`]s of objectives, resolved with what really happened.
 //!
-//! Pure. Each window is judged on its own; one whose fault never began or never healed does not exist.
+//! Pure. Each window is judged on its own; one whose fault never began or never healed does not exist. A fault with several trials
+//! gives a window a span for each: before its first, during each until it is healed or the next begins, after each until then.
 
 use super::timeline::Timeline;
 use crate::load::profiles::PROFILES;
@@ -26,13 +27,52 @@ pub fn resolve(plan: &Plan, timeline: &Timeline, window: &WindowRef) -> Vec<Wind
             .filter(|phase| phase.name == *name)
             .map(|phase| phase.window)
             .collect(),
-        WindowRef::Before(fault) => span(first, timeline.began(fault)),
-        WindowRef::During(fault) => {
-            let end = timeline.healed(fault).unwrap_or(plan.end());
-            span(timeline.began(fault), Some(end.min(plan.end())))
+        WindowRef::Before(fault) => {
+            let begins = plan
+                .trials(fault)
+                .filter_map(|one| timeline.began(&one.name));
+            span(first, begins.min())
         }
-        WindowRef::After(fault) => span(timeline.healed(fault), last),
+        WindowRef::During(fault) => trials(plan, timeline, fault)
+            .into_iter()
+            .flat_map(|trial| {
+                let end = trial.healed.unwrap_or(plan.end()).min(plan.end());
+                span(Some(trial.began), Some(trial.next.unwrap_or(end).min(end)))
+            })
+            .collect(),
+        WindowRef::After(fault) => trials(plan, timeline, fault)
+            .into_iter()
+            .flat_map(|trial| span(trial.healed, trial.next.into_iter().chain(last).min()))
+            .collect(),
     }
+}
+
+/// A trial that began.
+struct Trial {
+    began: Offset,
+    healed: Option<Offset>,
+    /// When the one after it began.
+    next: Option<Offset>,
+}
+
+/// The trials of a fault that began, in order.
+fn trials(plan: &Plan, timeline: &Timeline, fault: &str) -> Vec<Trial> {
+    let mut trials: Vec<Trial> = plan
+        .trials(fault)
+        .filter_map(|one| {
+            Some(Trial {
+                began: timeline.began(&one.name)?,
+                healed: timeline.healed(&one.name),
+                next: None,
+            })
+        })
+        .collect();
+    trials.sort_by_key(|trial| trial.began);
+    let begins: Vec<Offset> = trials.iter().map(|trial| trial.began).collect();
+    for (trial, next) in trials.iter_mut().zip(begins.into_iter().skip(1)) {
+        trial.next = Some(next);
+    }
+    trials
 }
 
 /// The fault that a window is named by.

@@ -99,11 +99,16 @@ fn judge(stats: &ObjectiveStats, analysis: &Analysis) -> Judged {
 
 /// Why a window that a fault names does not exist.
 fn absence(analysis: &Analysis, fault: &str) -> String {
-    let known = analysis.faults.iter().find(|known| known.name == fault);
-    match known {
-        Some(known) if known.began.is_none() => format!("{fault} did not begin"),
-        Some(known) if known.healed.is_none() => format!("{fault} was not healed"),
-        _ => format!("{fault} left no time for it"),
+    let trials = || analysis.faults.iter().filter(|known| known.of == fault);
+    if trials().next().is_none() {
+        return format!("{fault} left no time for it");
+    }
+    if trials().all(|trial| trial.began.is_none()) {
+        format!("{fault} did not begin")
+    } else if trials().all(|trial| trial.healed.is_none()) {
+        format!("{fault} was not healed")
+    } else {
+        format!("{fault} left no time for it")
     }
 }
 

@@ -80,12 +80,14 @@ fn healing(fault: &FaultStats) -> Option<Finding> {
 
 /// Makes inconclusive what rests on an invalid phase or an unproven fault.
 fn doubt(finding: &mut Finding, analysis: &Analysis) {
-    let unproven = finding
-        .depends_on
-        .fault
-        .as_ref()
-        .and_then(|name| analysis.faults.iter().find(|fault| fault.name == *name))
-        .filter(|fault| fault.effective.is_none());
+    let name = finding.depends_on.fault.as_ref();
+    let trials = || {
+        let faults = analysis.faults.iter();
+        faults.filter(|fault| Some(&fault.of) == name)
+    };
+    // One trial that was proven is enough for a failure, and one that was not takes away every other answer.
+    let stands = finding.answer == Answer::Fail && trials().any(|fault| fault.effective.is_some());
+    let unproven = trials().find(|fault| fault.effective.is_none() && !stands);
     if let Some(fault) = unproven {
         let why = match (&fault.failed, fault.began) {
             (Some(reason), _) => reason.clone(),

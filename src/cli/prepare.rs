@@ -83,7 +83,7 @@ pub(super) fn text_from(
 }
 
 /// Reads a file that a scenario names: a plain one, and no larger than a scenario's files may be.
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     // Asked before it is opened: opening a pipe would wait for its writer.
     let facts = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !facts.is_file() {

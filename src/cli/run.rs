@@ -9,7 +9,7 @@ use rand::Rng;
 
 use super::exit::Exit;
 use super::prepare::{self, Prepared};
-use super::{RunArgs, out, report};
+use super::{RunArgs, out, replay, report};
 use crate::discover;
 use crate::engine::{self, Ended, Figures, Job, Notice};
 use crate::model::Rate;
@@ -24,10 +24,11 @@ use crate::scenario::init::{self, Existing, ToolInfo};
 /// Plays a scenario and judges it.
 pub(super) fn run(args: &RunArgs) -> Exit {
     raise_open_files();
-    let prepared = match (&args.scenario, &args.url) {
-        (Some(path), _) => prepare::file(path, &args.change),
-        (None, Some(url)) => from_url(args, url),
-        (None, None) => Err(Exit::Usage),
+    let prepared = match (&args.scenario, &args.url, &args.replay) {
+        (Some(path), ..) => prepare::file(path, &args.change),
+        (None, Some(url), _) => from_url(args, url),
+        (None, None, Some(run)) => replay::of_run(run),
+        (None, None, None) => Err(Exit::Usage),
     };
     match prepared.and_then(|prepared| play(args, prepared)) {
         Ok(exit) | Err(exit) => exit,

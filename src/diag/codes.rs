@@ -47,7 +47,7 @@ codes! {
     UNKNOWN_FAULT "unknown-fault" "The scenario has no fault of this name."
     UNKNOWN_OPERATION "unknown-operation" "The workload has no operation of this name."
     UNKNOWN_WORKLOAD "unknown-workload" "The scenario has no workload of this name."
-    BAD_MOMENT "bad-moment" "A moment is `PHASE`, `PHASE + DURATION`, or `FAULT begins + DURATION`; it lies inside its phase and before the end of the load."
+    BAD_MOMENT "bad-moment" "A moment is `PHASE`, `PHASE + DURATION`, `FAULT begins + DURATION` or `FAULT heals + DURATION`; it lies inside its phase and before the end of the load."
     BAD_WINDOW "bad-window" "A window is `measured`, the name of a phase, or `before`, `during` or `after` and the name of a fault, and it is not empty."
     CYCLE "cycle" "Things wait for each other in a circle."
     NO_COMMAND "no-command" "The role has no command, and only `server` and `balancer` have one by default."

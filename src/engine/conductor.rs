@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use self::time_line::{Action, What, time_line};
 use super::live::Live;
+use super::owners::Owners;
 use super::player::{Haste, Player};
 use super::signals::Signals;
 use super::workers::{Heard, Workers};
@@ -32,6 +33,7 @@ use crate::record::layout;
 use crate::record::writer::Recorder;
 use crate::registry::{Family, build};
 
+mod aiming;
 mod set_up;
 mod telling;
 mod time_line;
@@ -72,6 +74,7 @@ pub async fn execute(
         pending: Vec::new(),
         live: Live::default(),
         gate: SteadyGate::default(),
+        owners: Owners::of(&job.plan),
         heard_at: BTreeMap::new(),
         open_workers: 0,
         marks: Vec::new(),
@@ -160,6 +163,7 @@ struct Conductor<'a> {
     pending: Vec<Fact>,
     live: Live,
     gate: SteadyGate,
+    owners: Owners,
     /// When each worker that has not ended was heard last.
     heard_at: BTreeMap<u32, Instant>,
     /// Workers that take part in a second's figures.
@@ -349,6 +353,9 @@ impl Conductor<'_> {
                 }
             }
             What::Fault(plan) => {
+                let Some(plan) = &self.aimed(plan) else {
+                    return;
+                };
                 let fault: Result<Box<dyn Fault>, _> = build(FAULTS, Family::Fault, &plan.spec);
                 match (fault, &self.fleet) {
                     (Ok(fault), Some(fleet)) => {
@@ -395,7 +402,10 @@ impl Conductor<'_> {
             *at = Instant::now();
         }
         let result = match message {
-            Ok(FromWorker::Calls(frame)) => self.recorder.calls(&frame),
+            Ok(FromWorker::Calls(frame)) => {
+                self.owners.observe(&frame);
+                self.recorder.calls(&frame)
+            }
             Ok(FromWorker::Sessions(frame)) => self.recorder.sessions(&frame),
             Ok(FromWorker::Counts(lines)) => self.recorder.counts(&lines),
             Ok(FromWorker::Histograms(lines)) => {

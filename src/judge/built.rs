@@ -80,7 +80,7 @@ pub(crate) fn plan() -> Plan {
             "endpoint": {"role": {"role": "balancer", "path": "/mcp"}}, "served_by": "mcpload-instance"},
         "workloads": [workload()],
         "phases": [phase("warm-up", 0, 3, false), phase("steady", 3, 7, true), phase("chaos", 7, 21, true)],
-        "faults": [{"name": "one-dies", "spec": {"kind": "kill", "with": {}}, "targets": ["server-2"],
+        "faults": [{"name": "one-dies", "of": "one-dies", "trial": 1, "spec": {"kind": "kill", "with": {}}, "targets": ["server-2"],
             "at": KILL.0, "heal_within": "30s"}],
         "steady": {"share": "90%", "over": "3s"},
         "objectives": [

@@ -36,6 +36,12 @@ pub enum Purpose {
     Row = 12,
     /// What wire rules hit and how; the group is the rule's place, the index the number of the request that it meets.
     Wire = 16,
+    /// By how much a fault is shifted; the group is the trial less one, the index the fault's place in the scenario.
+    Moment = 20,
+    /// Resamples of a bootstrap; the group is the measure, the index the fault's place in the plan.
+    Bootstrap = 21,
+    /// The session whose owner a fault acts on; the group is the trial less one, the index the fault's place in the scenario.
+    Owner = 22,
     /// Which connections of a link a rule selects, and what it draws for each; the group is made of the rule's id, the index is
     /// the connection's.
     Link = 24,

@@ -133,7 +133,7 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     let phases = phases::compile(&mut context);
     let mut fleet = fleet::compile(&mut context);
     let workloads = workloads::compile(&mut context, &phases, &fleet);
-    let faults = faults::compile(&mut context, &phases, &fleet, seed);
+    let faults = faults::compile(&mut context, &phases, &fleet, &workloads, seed);
     faults::place_proxies(&context, &faults, &mut fleet);
     let objectives = objectives::compile(&mut context, &phases, &faults, &workloads);
     let checks = checks::compile(&mut context, &faults);

@@ -177,7 +177,14 @@ fn time_line(text: &mut String, plan: &Plan) {
             .iter()
             .filter(|fault| phase.window.contains(fault.at));
         for fault in inside {
-            let targets: Vec<&str> = fault.targets.iter().map(SlotId::as_str).collect();
+            let mut targets: Vec<&str> = fault.targets.iter().map(SlotId::as_str).collect();
+            let owner = fault.owner.as_ref().map(|owner| {
+                format!(
+                    "the owner of the session of client {} of {}",
+                    owner.client, owner.workload
+                )
+            });
+            targets.extend(owner.as_deref());
             let _ = writeln!(
                 text,
                 "  {:>9}  X {}: {} {}",

@@ -1,15 +1,16 @@
 //! Which slots a fault acts on: drawn by the seed when the plan is made.
 //!
-//! Pure. The draw depends on the seed and the fault's place in the plan, and on nothing else.
+//! Pure. The draw depends on the seed, the fault's place by its begin and the number of the trial, and on nothing else.
 
 use rand::Rng;
 
 use crate::model::seed::Purpose;
 use crate::model::{Seed, Share, SlotId};
 
-/// Draws `count` of `slots`; the result is in the order of `slots`. All of them if there are not so many.
-pub fn draw(seed: Seed, fault: u64, slots: &[SlotId], count: usize) -> Vec<SlotId> {
-    let mut stream = seed.stream(Purpose::Target, 0, fault);
+/// Draws `count` of `slots` for a trial of a fault, both counted from 0; the result is in the order of `slots`. All of them if
+/// there are not so many.
+pub fn draw(seed: Seed, trial: u32, fault: u64, slots: &[SlotId], count: usize) -> Vec<SlotId> {
+    let mut stream = seed.stream(Purpose::Target, trial, fault);
     let mut left: Vec<usize> = (0..slots.len()).collect();
     let mut chosen = Vec::new();
     while chosen.len() < count && !left.is_empty() {
@@ -48,22 +49,29 @@ mod tests {
     #[test]
     fn a_draw_is_the_same_for_the_same_seed_and_differs_between_seeds() {
         let draws: Vec<_> = (0..20)
-            .map(|seed| draw(Seed(seed), 0, &slots(3), 1))
+            .map(|seed| draw(Seed(seed), 0, 0, &slots(3), 1))
             .collect();
-        assert_eq!(draws[7], draw(Seed(7), 0, &slots(3), 1));
+        assert_eq!(draws[7], draw(Seed(7), 0, 0, &slots(3), 1));
         for slot in slots(3) {
             assert!(draws.contains(&vec![slot]));
+        }
+        let trials: Vec<_> = (0..20)
+            .map(|trial| draw(Seed(7), trial, 0, &slots(3), 1))
+            .collect();
+        assert_eq!(trials[0], draws[7]);
+        for slot in slots(3) {
+            assert!(trials.contains(&vec![slot]));
         }
     }
 
     #[test]
     fn a_draw_has_no_slot_twice_and_keeps_their_order() {
         for seed in 0..50 {
-            let drawn = draw(Seed(seed), 1, &slots(9), 4);
+            let drawn = draw(Seed(seed), 0, 1, &slots(9), 4);
             assert_eq!(drawn.len(), 4);
             assert!(drawn.is_sorted() && drawn.windows(2).all(|two| two[0] != two[1]));
         }
-        assert_eq!(draw(Seed(1), 0, &slots(2), 9), slots(2));
+        assert_eq!(draw(Seed(1), 0, 0, &slots(2), 9), slots(2));
     }
 
     #[test]

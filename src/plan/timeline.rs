@@ -16,8 +16,8 @@ pub enum Anchor {
     Name(String),
     /// The begin of a fault.
     Begins(String),
-    /// The heal of a fault.
-    Healed(String),
+    /// The moment at which a fault begins to be healed: its begin and its duration.
+    Heals(String),
 }
 
 /// A moment: an anchor and the time after it.
@@ -30,7 +30,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Reads `NAME [begins|healed] [+ DURATION]`.
+    /// Reads `NAME [begins|heals] [+ DURATION]`.
     ///
     /// # Errors
     /// What was expected, if the text has another form.
@@ -48,10 +48,10 @@ impl Moment {
         let anchor = match words.as_slice() {
             [name] => Anchor::Name((*name).to_owned()),
             [name, "begins"] => Anchor::Begins((*name).to_owned()),
-            [name, "healed"] => Anchor::Healed((*name).to_owned()),
+            [name, "heals"] => Anchor::Heals((*name).to_owned()),
             _ => {
                 return Err(
-                    "expected `PHASE`, `PHASE + DURATION` or `FAULT begins + DURATION`".to_owned(),
+                    "expected `PHASE`, `PHASE + DURATION`, `FAULT begins + DURATION` or `FAULT heals + DURATION`".to_owned(),
                 );
             }
         };
@@ -86,12 +86,13 @@ pub fn measured(phases: &[PhasePlan]) -> Option<Window> {
     Some(Window::new(first.window.start, last.window.end))
 }
 
-/// The widest that a window can be: where a heal is its edge, the fault may be healed at once, or never. Empty list: nothing.
+/// The widest that a window can be: where a heal is its edge, the fault may be healed at once, or never. It spans all trials of
+/// its fault. Empty list: nothing.
 pub fn widest(window: &WindowRef, phases: &[PhasePlan], faults: &[FaultPlan]) -> Vec<Window> {
     let begin = |name: &String| {
         faults
             .iter()
-            .find(|fault| fault.name == *name)
+            .find(|fault| fault.of == *name)
             .map(|fault| fault.at)
     };
     let end = phases.last().map_or(Offset::ZERO, |phase| phase.window.end);
@@ -135,8 +136,8 @@ mod tests {
             Ok((Anchor::Begins(name()), Duration::from_secs(2)))
         );
         assert_eq!(
-            moment("chaos healed"),
-            Ok((Anchor::Healed(name()), Duration::ZERO))
+            moment("chaos heals"),
+            Ok((Anchor::Heals(name()), Duration::ZERO))
         );
         for wrong in ["", "+ 3s", "chaos + three", "chaos ends + 3s", "a b c"] {
             assert!(moment(wrong).is_err(), "{wrong}");

@@ -8,7 +8,7 @@ use minijinja::{Environment, context};
 
 use super::tables::{self, Align, Table};
 use super::{RenderError, Report, Reporter, words};
-use crate::analysis::Trust;
+use crate::analysis::{FaultStats, Trust};
 use crate::check::{Answer, Finding};
 use crate::registry::{Acts, Kind, KindInfo, no_further_check};
 
@@ -85,13 +85,8 @@ fn figures(report: &Report) -> Vec<Value> {
             more => format!("{} of {}", words::count(measured.bad()), words::count(measured.due)),
         },
     ];
-    for fault in analysis.faults.iter().take(2) {
-        figures.push(context! {
-            name => format!("service recovered from {}", words::visible(&fault.name)),
-            value => words::reached(fault.recovery.service),
-            more => format!("performance: {}", words::reached(fault.recovery.performance)),
-        });
-    }
+    let first_trials = analysis.faults.iter().filter(|fault| fault.trial == 1);
+    figures.extend(first_trials.take(2).map(|fault| recovered(report, fault)));
     let sessions = &analysis.sessions;
     figures.push(context! {
         name => "sessions lost",
@@ -99,6 +94,32 @@ fn figures(report: &Report) -> Vec<Value> {
         more => format!("{} re-established", words::count(sessions.re_established)),
     });
     figures
+}
+
+/// When users were served again after a fault; over its trials, if there are several.
+fn recovered(report: &Report, fault: &FaultStats) -> Value {
+    let name = format!("service recovered from {}", words::visible(&fault.of));
+    let mut trials = report.analysis.trials.iter();
+    match trials.find(|trials| trials.fault == fault.of) {
+        None => context! {
+            name,
+            value => words::reached(fault.recovery.service),
+            more => format!("performance: {}", words::reached(fault.recovery.performance)),
+        },
+        Some(trials) => {
+            let or_never =
+                |value: Option<u64>| value.map_or_else(|| "never".to_owned(), words::nanos);
+            context! {
+                name,
+                value => or_never(trials.service.median_ns),
+                more => format!(
+                    "median of {}; greatest: {}",
+                    words::plural(trials.proven, "trial"),
+                    or_never(trials.service.max_ns)
+                ),
+            }
+        }
+    }
 }
 
 fn finding(finding: &Finding) -> Value {

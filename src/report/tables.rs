@@ -4,11 +4,13 @@
 //! formats do that. Every number has its unit in the cell or in the column's name. Next: `tables::load`, `tables::faults`,
 //! `tables::fleet`.
 
+use crate::analysis::FaultStats;
 use crate::report::Report;
 
 pub mod faults;
 pub mod fleet;
 pub mod load;
+pub mod trials;
 
 /// How the cells of a column are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,17 @@ pub fn all(report: &Report) -> Vec<Table> {
         load::objectives(analysis),
         load::operations(analysis),
     ];
-    tables.extend(analysis.faults.iter().map(faults::time_line));
+    let repeated =
+        |fault: &FaultStats| analysis.trials.iter().find(|known| known.fault == fault.of);
+    for fault in &analysis.faults {
+        match repeated(fault) {
+            None => tables.push(faults::time_line(fault)),
+            Some(stats) if fault.trial == 1 => {
+                tables.push(trials::trials(stats, &analysis.faults));
+            }
+            Some(_) => {}
+        }
+    }
     tables.push(fleet::slots(analysis));
     tables.push(fleet::errors(analysis));
     tables.retain(|table| !table.rows.is_empty());

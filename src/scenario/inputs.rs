@@ -49,6 +49,23 @@ impl Inputs {
         self.files.get(path)
     }
 
+    /// Copies of files that a run kept: where each is in the run directory, and what it holds.
+    pub fn copied(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let copy = |(path, bytes): (String, Vec<u8>)| {
+            let input = Input {
+                path: path.clone(),
+                bytes,
+                columns: Vec::new(),
+                rows: 0,
+                arrivals: Vec::new(),
+            };
+            (path, input)
+        };
+        Self {
+            files: files.into_iter().map(copy).collect(),
+        }
+    }
+
     /// Every file.
     pub fn iter(&self) -> impl Iterator<Item = &Input> {
         self.files.values()

@@ -80,6 +80,7 @@ pub struct Role {
     #[serde(default)]
     pub proxy: bool,
     pub members: Option<Members>,
+    pub labels: BTreeMap<String, String>,
     pub slot: BTreeMap<String, Slot>,
 }
 
@@ -112,6 +113,7 @@ pub enum Members {
 pub struct Slot {
     pub args: Vec<String>,
     pub env: BTreeMap<String, TextOrSecret>,
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `ready` of a role.
@@ -167,6 +169,11 @@ pub struct Fault {
     pub target: Target,
     pub at: String,
     #[serde(default, with = "optional_duration_text")]
+    pub every: Option<Duration>,
+    pub trials: Option<u32>,
+    #[serde(default, with = "optional_duration_text")]
+    pub jitter: Option<Duration>,
+    #[serde(default, with = "optional_duration_text")]
     pub duration: Option<Duration>,
     #[serde(with = "duration_text")]
     pub heal_within: Duration,
@@ -190,6 +197,8 @@ pub struct TargetSlots {
     pub count: Option<u32>,
     pub share: Option<Share>,
     pub slot: Option<OneOrMany>,
+    pub label: Option<BTreeMap<String, String>>,
+    pub follow: Option<String>,
 }
 
 /// One text or several.

@@ -151,6 +151,8 @@ fn objective(
 fn fault() -> FaultStats {
     FaultStats {
         name: "one-dies".to_owned(),
+        of: "one-dies".to_owned(),
+        trial: 1,
         kind: "kill".to_owned(),
         targets: vec!["server-2#1".parse().unwrap()],
         planned: at(8.0),
@@ -389,6 +391,7 @@ fn analysis() -> Analysis {
             ),
         ],
         faults: vec![fault()],
+        trials: Vec::new(),
         sessions: SessionStats {
             born: 100,
             lost: 34,
@@ -503,6 +506,7 @@ pub(crate) fn empty() -> Report {
         operations: Vec::new(),
         objectives: Vec::new(),
         faults: Vec::new(),
+        trials: Vec::new(),
         sessions: SessionStats::default(),
         slots: Vec::new(),
         errors: Vec::new(),

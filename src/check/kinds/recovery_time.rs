@@ -1,14 +1,14 @@
 //! `recovery-time`: after a fault, users are served again, as fast as before, and with all slots, within a time.
 //!
-//! Pure. What recovery is: `analysis::recovery`.
+//! Pure. What recovery is: `analysis::recovery`. Where the fault has several trials each is judged, and the worst decides.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, FaultStats, Reached};
+use crate::analysis::{Analysis, FaultStats, Reached, RecoveryTimes};
 use crate::check::words::{count, nanos, percent};
-use crate::check::{Answer, Category, Check, Dependence, Finding, phases_from};
+use crate::check::{Answer, Category, Check, Dependence, Finding, of_trial, phases_from, trials};
 use crate::model::quantity::duration_text;
 use crate::model::time::humane;
 use crate::plan::{CheckPlan, Plan};
@@ -181,21 +181,93 @@ fn targets(fault: &FaultStats) -> String {
     names.join(", ")
 }
 
+impl RecoveryTime {
+    /// The trial that decides: one with the worst answer, and of those the one that took longest.
+    fn worst<'a>(&self, trials: &[&'a FaultStats]) -> Option<&'a FaultStats> {
+        let rank = |fault: &FaultStats| {
+            let reached = self.of.of(fault);
+            let took = match reached {
+                Reached::NoImpact => 0,
+                Reached::After(nanos) => nanos,
+                Reached::NotWithin(_) | Reached::Unknown => u64::MAX,
+            };
+            (self.answer(reached), took)
+        };
+        // The first of equals: what is asked for in reverse is found last.
+        trials.iter().rev().max_by_key(|fault| rank(fault)).copied()
+    }
+}
+
+/// What several trials tell together.
+fn over_trials(analysis: &Analysis, name: &str) -> Vec<String> {
+    let Some(trials) = analysis.trials.iter().find(|known| known.fault == name) else {
+        return Vec::new();
+    };
+    let mut lines = vec![format!(
+        "{} of {} trials were proven",
+        count(trials.proven),
+        count(trials.planned)
+    )];
+    for (level, times) in [
+        (Level::Service, &trials.service),
+        (Level::Performance, &trials.performance),
+        (Level::Redundancy, &trials.redundancy),
+    ] {
+        lines.push(format!("{}: {}", level.name(), times_in_words(times)));
+    }
+    lines
+}
+
+fn times_in_words(times: &RecoveryTimes) -> String {
+    let never = || "not recovered".to_owned();
+    let mut words = format!(
+        "median {}, greatest {}",
+        times.median_ns.map_or_else(never, nanos),
+        times.max_ns.map_or_else(never, nanos),
+    );
+    if let Some(mean) = times.mean_ns {
+        let of = if times.not_recovered > 0 {
+            " of those that recovered"
+        } else {
+            ""
+        };
+        words = format!("{words}, mean{of} {}", nanos(mean));
+    }
+    if let Some((low, high)) = times.mean_interval_ns {
+        words = format!("{words} (95 % interval {} to {})", nanos(low), nanos(high));
+    }
+    let mut counts = vec![format!("{} recovered", count(times.recovered))];
+    for (number, what) in [
+        (times.no_impact, "of them without an impact"),
+        (times.not_recovered, "not recovered while observed"),
+        (times.unknown, "unknown"),
+    ] {
+        if number > 0 {
+            counts.push(format!("{} {what}", count(number)));
+        }
+    }
+    format!("{words}; {}", counts.join(", "))
+}
+
 impl Check for RecoveryTime {
     fn evaluate(&self, plan: &CheckPlan, analysis: &Analysis) -> Finding {
         let name = plan.fault.clone().unwrap_or_default();
-        let fault = analysis.faults.iter().find(|fault| fault.name == name);
+        let trials = trials(analysis, &name);
+        let fault = self.worst(&trials);
         let began = fault.and_then(|fault| fault.began);
+        let headline = fault.map_or_else(
+            || format!("there is no fault {name:?} to recover from"),
+            |fault| self.headline(fault, analysis),
+        );
+        let mut evidence = over_trials(analysis, &name);
+        evidence.extend(fault.map(Self::evidence).unwrap_or_default());
         Finding {
             name: plan.name.clone(),
             kind: plan.spec.kind.clone(),
             category: Category::Resilience,
             answer: fault.map_or(Answer::Inconclusive, |fault| self.answer(self.of.of(fault))),
-            headline: fault.map_or_else(
-                || format!("there is no fault {name:?} to recover from"),
-                |fault| self.headline(fault, analysis),
-            ),
-            evidence: fault.map(Self::evidence).unwrap_or_default(),
+            headline: of_trial(headline, fault, trials.len()),
+            evidence,
             samples: fault.map_or(0, |fault| fault.recovery.baseline_samples),
             load_can_cause: true,
             depends_on: Dependence {

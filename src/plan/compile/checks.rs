@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::Context;
+use super::faults::once;
 use crate::catalog::Named;
 use crate::diag::{codes, suggest};
 use crate::plan::{CheckPlan, FaultPlan};
@@ -21,18 +22,14 @@ pub(super) fn compile(context: &mut Context<'_>, faults: &[FaultPlan]) -> Vec<Ch
     for (number, check) in scenario.check.iter().enumerate() {
         let path = format!("check[{number}]");
         if let Some(fault) = &check.fault
-            && faults.iter().all(|known| known.name != *fault)
+            && faults.iter().all(|known| known.of != *fault)
         {
             context.report(
                 &codes::UNKNOWN_FAULT,
                 &format!("{path}.fault"),
                 format!("there is no fault `{fault}`"),
                 "expected the name of a fault",
-                suggest(
-                    fault,
-                    "fault",
-                    faults.iter().map(|fault| fault.name.as_str()),
-                ),
+                suggest(fault, "fault", once(faults)),
             );
         }
         let from_fault = check.spec.kind == "recovery-time"
@@ -46,7 +43,7 @@ pub(super) fn compile(context: &mut Context<'_>, faults: &[FaultPlan]) -> Vec<Ch
                     check.spec.kind
                 ),
                 "expected `fault`",
-                suggest("", "fault", faults.iter().map(|fault| fault.name.as_str())),
+                suggest("", "fault", once(faults)),
             );
         }
         let name = check.name.clone().unwrap_or_else(|| match &check.fault {

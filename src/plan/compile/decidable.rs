@@ -13,7 +13,7 @@ use crate::diag::codes;
 use crate::load::{Model, Span, profiles::PROFILES};
 use crate::model::{Offset, Rate, Window};
 use crate::plan::timeline::widest;
-use crate::plan::{Counted, ObjectivePlan, OperationPlan, Plan, Promise};
+use crate::plan::{Counted, FaultPlan, ObjectivePlan, OperationPlan, Plan, Promise};
 use crate::registry::{Family, build};
 
 /// The hold time of a recovery check that does not say one.
@@ -153,32 +153,47 @@ fn recovery(context: &mut Context<'_>, plan: &Plan, check: &crate::plan::CheckPl
     if check.spec.kind != "recovery-time" {
         return;
     }
-    let fault = plan
-        .faults
-        .iter()
-        .find(|fault| Some(&fault.name) == check.fault.as_ref());
-    let (Some(fault), Some(max)) = (fault, duration_of(&check.spec.with, "max")) else {
+    let Some(name) = check.fault.as_deref() else {
+        return;
+    };
+    let Some(max) = duration_of(&check.spec.with, "max") else {
         return;
     };
     let hold = duration_of(&check.spec.with, "hold").unwrap_or(HOLD);
-    let left = plan.end().since(fault.at);
-    if max + hold > left {
-        let text = |duration| humantime::format_duration(duration).to_string();
-        context.report(
+    let text = |duration| humantime::format_duration(duration).to_string();
+    let trials: Vec<&FaultPlan> = plan.trials(name).collect();
+    for (place, fault) in trials.iter().enumerate() {
+        // A trial is observed until the next one begins.
+        let next = trials.get(place + 1).map(|next| next.at);
+        let left = next.unwrap_or(plan.end()).since(fault.at);
+        if max + hold <= left {
+            continue;
+        }
+        let (message, hint) = match next {
+            None => (
+                format!("the load ends {} after `{}` begins", text(left), fault.name),
+                "make the last phase longer, or let the fault begin earlier",
+            ),
+            Some(_) => (
+                format!(
+                    "the next trial begins {} after `{}`",
+                    text(left),
+                    fault.name
+                ),
+                "make `every` of the fault longer",
+            ),
+        };
+        return context.report(
             &codes::UNDECIDABLE,
             &format!("check[{number}].max"),
-            format!(
-                "the load ends {} after `{}` begins, too early to see this recovery",
-                text(left),
-                fault.name
-            ),
+            format!("{message}, too early to see this recovery"),
             format!(
                 "{} to recover and {} to hold are {} together",
                 text(max),
                 text(hold),
                 text(max + hold)
             ),
-            "make the last phase longer, or let the fault begin earlier".to_owned(),
+            hint.to_owned(),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Faults: their moments and their targets.
+//! Faults: their moments, their trials, their targets, and what may not happen at the same time.
 //!
 //! Pure.
 
@@ -9,20 +9,24 @@ use crate::diag::codes;
 use crate::fault::{LinkUse, Span};
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
-use crate::plan::{FaultPlan, FleetPlan, PhasePlan};
+use crate::plan::{FaultPlan, SlotPlan, FleetPlan, PhasePlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
 
 mod moments;
+mod overlaps;
+mod owners;
 mod targets;
+mod trials;
 
-/// The most faults that are planned.
+/// The most faults that are planned, and the most trials of them together.
 const MOST: usize = 2000;
 
 pub(super) fn compile(
     context: &mut Context<'_>,
     phases: &[PhasePlan],
     fleet: &FleetPlan,
+    workloads: &[WorkloadPlan],
     seed: Seed,
 ) -> Vec<FaultPlan> {
     let scenario = context.scenario;
@@ -49,7 +53,7 @@ pub(super) fn compile(
         })
         .collect();
     context.unique("fault", &names);
-    let moments = moments::moments(context, phases, &names);
+    let moments = moments::moments(context, phases, &names, seed);
     for (number, fault) in scenario.fault.iter().enumerate() {
         capable(context, fault, number, fleet);
     }
@@ -63,45 +67,80 @@ pub(super) fn compile(
             )
         })
         .collect();
-    // The place in the plan, which the draw depends on, is the order of their begin.
+    // The draws depend on the place of a fault by its begin.
     let mut order: Vec<usize> = (0..scenario.fault.len()).collect();
     order.sort_by_key(|number| moments.get(*number).copied().flatten());
-    let mut plans: Vec<FaultPlan> = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
     for (place, number) in (0_u64..).zip(order) {
         let (Some(fault), Some((name, _))) = (scenario.fault.get(number), names.get(number)) else {
             continue;
         };
-        let path = format!("fault[{number}]");
-        let targets = targets::targets(context, fault, &path, fleet, seed, place);
-        // A moment that is wrong is reported already, and equals no other.
         let known = moments.get(number).copied().flatten();
-        let at = known.unwrap_or(Offset::ZERO);
-        for slot in &targets {
-            let same = |other: &&FaultPlan| known == Some(other.at) && other.targets.contains(slot);
-            if let Some(other) = plans.iter().find(same) {
-                context.report(
-                    &codes::CONFLICT,
-                    &format!("{path}.at"),
-                    format!(
-                        "`{name}` and `{}` act on {slot} at the same moment",
-                        other.name
-                    ),
-                    "expected another moment or target",
-                    None,
-                );
-                break;
-            }
+        let begins = trials::moments(context, phases, number, known, seed);
+        for (trial, at) in (1_u32..).zip(begins) {
+            let plan = FaultPlan {
+                name: if trial == 1 {
+                    name.clone()
+                } else {
+                    format!("{name}#{trial}")
+                },
+                of: name.clone(),
+                trial,
+                spec: fault.spec.clone(),
+                targets: Vec::new(),
+                owner: None,
+                at: at.unwrap_or(Offset::ZERO),
+                duration: durations.get(number).copied().flatten(),
+                heal_within: fault.heal_within,
+            };
+            trials.push(Trial {
+                number,
+                place,
+                is_known: at.is_some(),
+                on_link: is_on_link(context, fault),
+                plan,
+            });
         }
-        plans.push(FaultPlan {
-            name: name.clone(),
-            spec: fault.spec.clone(),
-            targets,
-            at,
-            duration: durations.get(number).copied().flatten(),
-            heal_within: fault.heal_within,
-        });
     }
-    plans
+    if trials.len() > MOST {
+        context.report(
+            &codes::TOO_LARGE,
+            "fault",
+            format!("the faults have {} trials together", trials.len()),
+            format!("expected at most {MOST}"),
+            None,
+        );
+        return Vec::new();
+    }
+    // A stable sort: what begins at the same moment stays in the order of the scenario.
+    trials.sort_by_key(|trial| trial.plan.at);
+    targets::aim(context, fleet, workloads, &names, &mut trials, seed);
+    overlaps::check(context, &trials);
+    trials.into_iter().map(|trial| trial.plan).collect()
+}
+
+/// One playing of a fault of the scenario.
+struct Trial {
+    /// The fault's place in the scenario.
+    number: usize,
+    /// The fault's place by its begin, which the draw of targets depends on.
+    place: u64,
+    /// Whether its moment is known; if not, that is reported already.
+    is_known: bool,
+    /// Whether it acts on the links of its targets, not on their instances.
+    on_link: bool,
+    plan: FaultPlan,
+}
+
+fn is_on_link(context: &Context<'_>, fault: &Fault) -> bool {
+    build(context.catalog.faults, Family::Fault, &fault.spec)
+        .is_ok_and(|kind| kind.links().is_some())
+}
+
+/// The name of each fault of the scenario, however many trials it has.
+pub(super) fn once(faults: &[FaultPlan]) -> impl Iterator<Item = &str> {
+    let first = faults.iter().filter(|fault| fault.trial == 1);
+    first.map(|fault| fault.of.as_str())
 }
 
 /// Puts proxies before the slots on whose links faults act. They stay for the whole run: to put one there resets connections.
@@ -112,7 +151,9 @@ pub(super) fn place_proxies(context: &Context<'_>, faults: &[FaultPlan], fleet: 
             continue;
         };
         let slots = fleet.roles.iter_mut().flat_map(|role| &mut role.slots);
-        for slot in slots.filter(|slot| fault.targets.contains(&slot.id)) {
+        // The owner of a session may be any slot.
+        let hit = |slot: &&mut SlotPlan| fault.owner.is_some() || fault.targets.contains(&slot.id);
+        for slot in slots.filter(hit) {
             slot.wire.get_or_insert_default().http |= http;
         }
     }

@@ -3,6 +3,7 @@
 //! Pure.
 
 use super::Context;
+use super::faults::once;
 use crate::diag::{codes, suggest};
 use crate::model::Share;
 use crate::plan::timeline::{parse_window, widest};
@@ -173,17 +174,13 @@ fn windows(
                 }
             }
             WindowRef::Before(name) | WindowRef::During(name) | WindowRef::After(name) => {
-                if faults.iter().all(|fault| fault.name != *name) {
+                if faults.iter().all(|fault| fault.of != *name) {
                     context.report(
                         &codes::UNKNOWN_FAULT,
                         &path,
                         format!("there is no fault `{}`", name.escape_debug()),
                         "expected the name of a fault",
-                        suggest(
-                            name,
-                            "fault",
-                            faults.iter().map(|fault| fault.name.as_str()),
-                        ),
+                        suggest(name, "fault", once(faults)),
                     );
                 }
             }

@@ -73,6 +73,7 @@ fn default_roles() -> BTreeMap<String, Role> {
                 stop_grace: Duration::from_secs(5),
                 proxy: false,
                 members: None,
+                labels: BTreeMap::new(),
                 slot: BTreeMap::new(),
             };
             (name.to_owned(), role)
@@ -216,6 +217,9 @@ fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
             }
         }
     }
+    // A slot's own label wins.
+    let mut labels = role.labels.clone();
+    labels.extend(own.iter().flat_map(|own| own.labels.clone()));
     SlotPlan {
         id,
         command,
@@ -231,6 +235,7 @@ fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
             http: true,
             names: true,
         }),
+        labels,
     }
 }
 

@@ -175,6 +175,14 @@ fn marks(fault: &FaultStats) -> Vec<Mark> {
     };
     let effective = fault.effective.as_ref().map(|(at, _)| *at);
     let mut marks = Vec::new();
+    if fault.trial > 1 {
+        // The first trial shows what a trial looks like; the others would only cover the lines.
+        return fault
+            .began
+            .map(|at| mark(at, "began", Stroke::Solid))
+            .into_iter()
+            .collect();
+    }
     match (fault.began, effective) {
         // A fault that acts at once needs one mark; the table has both stamps.
         (Some(began), Some(effective)) if effective.since(began).as_millis() < 100 => {

@@ -11,7 +11,7 @@ use super::{
 mod fleet;
 mod verdict;
 
-use fleet::{error, fault, reached, recovery, slot};
+use fleet::{error, fault, reached, recovery, slot, trials};
 use verdict::{finding, verdict};
 
 /// `$defs`.
@@ -341,6 +341,13 @@ fn analysis() -> Value {
         (
             "faults",
             list(&reference("fault"), "in the order of their begin"),
+        ),
+        (
+            "trials",
+            list(
+                &trials(),
+                "recovery over the trials of each fault that has several",
+            ),
         ),
         ("sessions", sessions),
         ("slots", list(&reference("slot"), "by name")),

@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use super::{HOUR, MILLISECOND, field, later};
+use super::{HOUR, MILLISECOND, field};
 use crate::registry::{Field, Need, Ty};
 
 /// The fields of `[[fault]]` beside `kind` and the kind's own.
@@ -18,14 +18,14 @@ pub(super) const FAULT: &[Field] = &[
         "target",
         Ty::Either(&[Ty::OneOf(&["owner-of-session"]), Ty::Table(TARGET)]),
         Need::Required,
-        "the slots that it acts on; which of a role they are is drawn by the seed when the plan is made",
+        "the slots that it acts on; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
         "{ role = \"server\", count = 1 }",
     ),
     field(
         "at",
         Ty::Text,
         Need::Required,
-        "when it acts: `PHASE`, `PHASE + DURATION` or `FAULT begins + DURATION`",
+        "when it acts: `PHASE`, `PHASE + DURATION`, `FAULT begins + DURATION`, or `FAULT heals + DURATION` for a fault that has a `duration`",
         "\"chaos + 3s\"",
     ),
     field(
@@ -48,14 +48,32 @@ pub(super) const FAULT: &[Field] = &[
         "the longest that healing may take before it counts as failed",
         "\"30s\"",
     ),
-    later(
+    field(
         "every",
         Ty::Duration {
-            min: 0,
+            min: 100 * MILLISECOND,
             max: 24 * HOUR,
         },
-        "how often it is repeated",
-        "\"10s\"",
+        Need::Optional,
+        "how often it is repeated, from begin to begin; together with `trials`",
+        "\"20s\"",
+    ),
+    field(
+        "trials",
+        Ty::Integer { min: 2, max: 200 },
+        Need::Optional,
+        "how many times it is played; each trial draws its targets anew, and windows and checks mean all of them",
+        "5",
+    ),
+    field(
+        "jitter",
+        Ty::Duration {
+            min: MILLISECOND,
+            max: HOUR,
+        },
+        Need::Optional,
+        "each begin is later by a time below this, drawn by the seed, so that it does not always meet the same moment of what goes on regularly",
+        "\"2s\"",
     ),
 ];
 
@@ -71,14 +89,14 @@ const TARGET: &[Field] = &[
         "count",
         Ty::Integer { min: 1, max: 500 },
         Need::Optional,
-        "how many of the role; 1 if `share` is left out too",
+        "how many of them; 1 if `share` is left out too",
         "1",
     ),
     field(
         "share",
         Ty::Share,
         Need::Optional,
-        "which share of the role, rounded down",
+        "which share of them, rounded down",
         "\"34%\"",
     ),
     field(
@@ -88,16 +106,28 @@ const TARGET: &[Field] = &[
         "this slot, or these, and no drawing",
         "\"server-2\"",
     ),
-    later(
+    field(
         "label",
         Ty::Map(&Ty::Text),
-        "slots that carry these labels",
+        Need::Optional,
+        "slots that carry all of these labels; of `role`, or of any; `count` or `share` of them",
         "{ category = \"db\" }",
     ),
-    later(
+    field(
         "follow",
-        Ty::Any,
-        "the targets of another fault",
+        Ty::Name,
+        Need::Optional,
+        "the targets of this other fault, trial by trial, and no drawing",
         "\"one-dies\"",
+    ),
+    field(
+        "new_slots",
+        Ty::Words {
+            now: &["frozen"],
+            later: &["follow"],
+        },
+        Need::Default("\"frozen\""),
+        "whether slots that come into being while it acts are targets too",
+        "\"frozen\"",
     ),
 ];

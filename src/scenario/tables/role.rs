@@ -108,6 +108,13 @@ pub(super) const ROLE: &[Field] = &[
         "\"api\"",
     ),
     field(
+        "labels",
+        Ty::Map(&Ty::Text),
+        Need::Default("{}"),
+        "labels of all its slots, by which faults select them",
+        "{ category = \"db\" }",
+    ),
+    field(
         "slot",
         Ty::Map(&Ty::Table(SLOT)),
         Need::Default("{}"),
@@ -138,6 +145,13 @@ const SLOT: &[Field] = &[
         Need::Default("{}"),
         "further environment variables of this slot",
         "{ LOG_LEVEL = \"debug\" }",
+    ),
+    field(
+        "labels",
+        Ty::Map(&Ty::Text),
+        Need::Default("{}"),
+        "further labels of this slot",
+        "{ rack = \"b\" }",
     ),
 ];
 

@@ -1,9 +1,13 @@
 //! When faults begin.
 //!
-//! Pure. A moment counts from a phase, or from a fault whose own moment counts from a phase in the end.
+//! Pure. A moment counts from a phase, or from a fault whose own moment counts from a phase in the end. Of a fault with several
+//! trials it counts from the first.
 
+use std::time::Duration;
+
+use super::trials;
 use crate::diag::{codes, suggest};
-use crate::model::Offset;
+use crate::model::{Offset, Seed};
 use crate::plan::PhasePlan;
 use crate::plan::compile::Context;
 use crate::plan::timeline::{Anchor, Moment};
@@ -13,7 +17,19 @@ pub(super) fn moments(
     context: &mut Context<'_>,
     phases: &[PhasePlan],
     names: &[(String, String)],
+    seed: Seed,
 ) -> Vec<Option<Offset>> {
+    let scenario = context.scenario;
+    let shift = |number: usize| {
+        let fault = scenario.fault.get(number);
+        fault.map_or(Duration::ZERO, |fault| {
+            trials::shift(seed, fault, number, 1)
+        })
+    };
+    let lasts = |number: usize| {
+        let fault = scenario.fault.get(number);
+        fault.and_then(|fault| fault.duration).unwrap_or_default()
+    };
     let parsed: Vec<Option<Moment>> = context
         .scenario
         .fault
@@ -42,7 +58,7 @@ pub(super) fn moments(
         {
             let (finished, value) = from_phase(context, moment, number, phases, names);
             *done = finished;
-            *offset = value;
+            *offset = value.map(|at| at + shift(number));
         } else if let Some(done) = done.get_mut(number) {
             *done = true;
         }
@@ -52,10 +68,10 @@ pub(super) fn moments(
         .iter()
         .map(
             |moment| match moment.as_ref().map(|moment| &moment.anchor) {
-                Some(Anchor::Name(other) | Anchor::Begins(other)) => {
+                Some(Anchor::Name(other) | Anchor::Begins(other) | Anchor::Heals(other)) => {
                     names.iter().position(|(name, _)| name == other)
                 }
-                Some(Anchor::Healed(_)) | None => None,
+                None => None,
             },
         )
         .collect();
@@ -69,7 +85,11 @@ pub(super) fn moments(
             if let (Some(false), true, Some(moment)) = (done.get(number).copied(), known, moment) {
                 let begin = offsets.get(from).copied().flatten();
                 if let (Some(slot), Some(flag)) = (offsets.get_mut(number), done.get_mut(number)) {
-                    *slot = begin.map(|begin| begin + moment.after);
+                    let lasted = match moment.anchor {
+                        Anchor::Heals(_) => lasts(from),
+                        Anchor::Name(_) | Anchor::Begins(_) => Duration::ZERO,
+                    };
+                    *slot = begin.map(|begin| begin + lasted + moment.after + shift(number));
                     *flag = true;
                     changed = true;
                 }
@@ -123,25 +143,32 @@ fn from_phase(
     faults: &[(String, String)],
 ) -> (bool, Option<Offset>) {
     let path = format!("fault[{number}].at");
-    let is_fault = |name: &String| faults.iter().any(|(fault, _)| fault == name);
+    let place = |name: &String| faults.iter().position(|(fault, _)| fault == name);
+    let is_fault = |name: &String| place(name).is_some();
+    let scenario = context.scenario;
+    let is_act = |name: &String| {
+        let fault = place(name).and_then(|number| scenario.fault.get(number));
+        fault.is_some_and(|fault| fault.duration.is_none())
+    };
     match &moment.anchor {
-        Anchor::Healed(_) => {
+        Anchor::Heals(name) if is_act(name) => {
             context.report(
-                &codes::NOT_YET,
+                &codes::BAD_MOMENT,
                 &path,
-                "a moment that counts from a heal does not act yet",
-                "not yet: expected `PHASE + DURATION` or `FAULT begins + DURATION`",
-                "the time line is fixed before the run, and when a fault is healed is not known then".to_owned(),
+                format!("when `{name}` is healed is not known before the run"),
+                "expected a fault that has a `duration`, or `FAULT begins + DURATION`",
+                "it is one act, and how long the fleet takes to recover is what the run shows"
+                    .to_owned(),
             );
             (true, None)
         }
-        Anchor::Begins(name) if is_fault(name) => (false, None),
-        Anchor::Begins(name) => {
+        Anchor::Begins(name) | Anchor::Heals(name) if is_fault(name) => (false, None),
+        Anchor::Begins(name) | Anchor::Heals(name) => {
             context.report(
                 &codes::UNKNOWN_FAULT,
                 &path,
                 format!("there is no fault `{name}`"),
-                "expected the name of a fault before `begins`",
+                "expected the name of a fault",
                 suggest(name, "fault", faults.iter().map(|(name, _)| name.as_str())),
             );
             (true, None)

@@ -28,7 +28,15 @@ pub(super) fn fault() -> Value {
         ("achieved", number("what was measured")),
     ]);
     object(&[
-        ("name", text("its name")),
+        (
+            "name",
+            text("its name; from the second trial on with its number"),
+        ),
+        (
+            "of",
+            text("its name in the scenario, which all its trials share"),
+        ),
+        ("trial", count("which of its trials this is, from 1")),
         ("kind", text("its kind")),
         (
             "targets",
@@ -84,6 +92,59 @@ pub(super) fn fault() -> Value {
             "collateral_bad",
             count("bad calls on slots that were not targeted"),
         ),
+    ])
+}
+
+/// The trials of a fault as one sample.
+pub(super) fn trials() -> Value {
+    let times = || {
+        let span = json!({ "type": "integer", "minimum": 0 });
+        object(&[
+            ("recovered", count("trials that recovered or had no impact")),
+            (
+                "no_impact",
+                count("those of them that had no impact: they took no time"),
+            ),
+            (
+                "not_recovered",
+                count("trials that did not recover while they were observed"),
+            ),
+            ("unknown", count("trials of which it cannot be told")),
+            (
+                "median_ns",
+                or_null(&count(
+                    "median, nanoseconds; null if it falls on one that did not recover",
+                )),
+            ),
+            (
+                "max_ns",
+                or_null(&count("greatest, nanoseconds; null if one did not recover")),
+            ),
+            (
+                "mean_ns",
+                or_null(&count(
+                    "mean time to recover of those that did, nanoseconds",
+                )),
+            ),
+            (
+                "mean_interval_ns",
+                or_null(&json!({
+                    "type": "array", "prefixItems": [span, span], "minItems": 2, "maxItems": 2,
+                    "description": "95 % bootstrap interval of that mean, nanoseconds; null below five that recovered"
+                })),
+            ),
+        ])
+    };
+    object(&[
+        ("fault", text("the fault's name in the scenario")),
+        ("planned", count("trials that were planned")),
+        (
+            "proven",
+            count("trials that were proven effective; the others are left out below"),
+        ),
+        ("service", times()),
+        ("performance", times()),
+        ("redundancy", times()),
     ])
 }
 
