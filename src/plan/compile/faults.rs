@@ -9,7 +9,7 @@ use crate::diag::codes;
 use crate::fault::{LinkUse, Span};
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
-use crate::plan::{FaultPlan, SlotPlan, FleetPlan, PhasePlan, WorkloadPlan};
+use crate::plan::{FaultPlan, FleetPlan, PhasePlan, SlotPlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
 
