@@ -63,7 +63,7 @@ fn stacked_latencies_add_up_and_both_ways_count() {
     let mut stream = proxy.connect();
     proxy.apply("one", latency(20));
     proxy.apply("two", latency(30).towards(Direction::ToServer));
-    let took = round_trip(&mut stream, &[1; 32 << 10]);
+    let took = round_trip(&mut stream, &vec![1; 32 << 10]);
     assert!(took >= Duration::from_millis(70), "{took:?}");
     proxy.apply("one", latency(0));
     let took = round_trip(&mut stream, b"x");

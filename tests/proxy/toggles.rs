@@ -123,7 +123,8 @@ fn lifting_does_not_hang_on_a_reader_or_writer_that_is_blocked() {
         scope: Scope::Connection,
     };
     proxy.apply("narrow", LinkRule::new(Toxic::Bandwidth(narrow)));
-    while stream.write(&[0; 64 << 10]).is_ok() {}
+    let text = vec![0; 64 << 10];
+    while stream.write(&text).is_ok() {}
     let begun = Instant::now();
     for id in ["narrow", "late"] {
         proxy.lift(id);

@@ -85,13 +85,13 @@ fn what_cannot_be_done_is_told() {
 
 #[test]
 fn an_owner_that_says_nonsense_is_taken_for_gone() {
-    for nonsense in [&b"no json\n"[..], &[b'x'; (1 << 20) + 1]] {
+    for nonsense in [b"no json\n".to_vec(), vec![b'x'; (1 << 20) + 1]] {
         let mut proxy = Proxy::of(echo());
         let mut stream = proxy.connect();
         proxy.apply("late", latency(600_000));
         stream.write_all(b"held").unwrap();
         proxy.status();
-        proxy.say(nonsense);
+        proxy.say(&nonsense);
         stream.read_exact(&mut [0; 4]).unwrap();
         drop(stream);
         assert!(proxy.ends() < LEAVES_WITHIN);

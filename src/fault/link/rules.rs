@@ -1,6 +1,6 @@
 //! The rules of a link at one moment, and what each has done.
 //!
-//! Pure, but for counters that all connections share. Invariant: a [`RuleSet`] never changes; to apply or to lift makes another
+//! Pure. Counters are shared by all connections of the link. Invariant: a [`RuleSet`] never changes; to apply or to lift makes another
 //! one, in which a rule that stays is the very same, with its counters.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
