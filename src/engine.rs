@@ -20,6 +20,7 @@ mod live;
 mod owners;
 mod player;
 mod signals;
+mod watch;
 mod workers;
 
 pub use conductor::execute;

@@ -59,6 +59,9 @@ pub struct Plan {
     pub faults: Vec<FaultPlan>,
     /// The steady-state gate before the first fault.
     pub steady: SteadyPlan,
+    /// What ends the run early, if anything does.
+    #[serde(default)]
+    pub abort: Option<AbortPlan>,
     /// The service level objectives, in the order of the scenario.
     pub objectives: Vec<ObjectivePlan>,
     /// The checks, in the order of the scenario.
@@ -428,6 +431,20 @@ pub struct SteadyPlan {
     /// The length of time looked at.
     #[serde(with = "duration_text")]
     pub over: Duration,
+}
+
+/// What ends the run early: any of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AbortPlan {
+    /// More than this share of the operations that ended in the last `over` did not end ok.
+    pub errors: Option<Share>,
+    /// The length of time in which errors are counted.
+    #[serde(with = "duration_text")]
+    pub over: Duration,
+    /// GET of this URL is not answered with 2xx.
+    pub url: Option<String>,
+    /// This file exists; relative to the scenario.
+    pub file: Option<String>,
 }
 
 /// A check.

@@ -7,6 +7,9 @@
 mod support;
 
 #[cfg(test)]
+#[path = "runs/aborted.rs"]
+mod aborted;
+#[cfg(test)]
 #[path = "runs/calibrated.rs"]
 mod calibrated;
 #[cfg(test)]

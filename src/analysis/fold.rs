@@ -190,6 +190,7 @@ impl<'a> Fold<'a> {
         };
         let mut damage = damage;
         damage.extend(self.replayed());
+        damage.extend(self.exceeded_again());
         if self.latencies.late() > 0 {
             let late = self.latencies.late();
             damage.push(format!("{late} histograms came too late for the time line"));
@@ -240,6 +241,19 @@ impl<'a> Fold<'a> {
                 "the steady-state gate saw {} while running, and {} in {}",
                 words(live),
                 words(again),
+                crate::record::layout::COUNTS
+            )
+        })
+    }
+
+    /// What is wrong with the decision to abort, if the stored counts do not lead to it.
+    fn exceeded_again(&self) -> Option<String> {
+        let (at, bad, total) = self.timeline.exceeded?;
+        let abort = self.plan.abort.as_ref()?;
+        let again = self.gate.exceeded(abort.errors?, abort.over, at);
+        again.is_none().then(|| {
+            format!(
+                "the run was aborted because {bad} of {total} operations were bad, and {} does not say so",
                 crate::record::layout::COUNTS
             )
         })

@@ -34,6 +34,8 @@ pub struct Timeline {
     pub lost_links: Vec<(Offset, SlotId, String)>,
     /// The steady-state gate.
     pub steady: Option<SteadyStats>,
+    /// When more operations failed than the scenario lets happen: bad ones and all.
+    pub exceeded: Option<(Offset, u64, u64)>,
 }
 
 /// The stamps of a fault.
@@ -143,6 +145,9 @@ impl Timeline {
             EventKind::Aborted { reason } => {
                 self.stopped.get_or_insert(at);
                 self.troubles.push(reason.clone());
+            }
+            EventKind::ErrorsExceeded { bad, total } => {
+                self.exceeded = Some((at, *bad, *total));
             }
             EventKind::PhaseEnded { phase } => {
                 self.ended_phases.insert(phase.clone());

@@ -102,6 +102,14 @@ fn doubt(finding: &mut Finding, analysis: &Analysis) {
     if finding.answer != Answer::Fail || !finding.load_can_cause {
         return;
     }
+    // What was intended after the abort was never asked of the fleet.
+    let is_cut = finding.samples == 0 || finding.kind == "throughput";
+    if analysis.ending == Some(Ending::Aborted) && is_cut {
+        finding.answer = Answer::Inconclusive;
+        let why = "inconclusive because the run was aborted before it could be measured";
+        finding.evidence.insert(0, why.to_owned());
+        return;
+    }
     let invalid = analysis.trust.iter().find(|trust| {
         trust.trust == Trust::Invalid && finding.depends_on.phases.contains(&trust.phase)
     });
@@ -208,6 +216,7 @@ fn inconclusive(findings: &[Finding], analysis: &Analysis) -> Option<String> {
     match analysis.ending {
         None => return Some("the run was cut: its last event is missing".to_owned()),
         Some(Ending::Interrupted) => return Some(format!("the run was interrupted{}", trouble())),
+        Some(Ending::Aborted) => return Some(format!("the run was aborted{}", trouble())),
         Some(Ending::Failed) => return Some(format!("mcpload itself failed{}", trouble())),
         Some(Ending::Completed | Ending::NotReady) => {}
     }

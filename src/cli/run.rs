@@ -163,7 +163,7 @@ fn conclude(ended: Ended, path: &Path, on_inconclusive: super::OnInconclusive) -
         Err(exit) => exit,
     };
     match ended.how {
-        Ending::Completed => judged,
+        Ending::Completed | Ending::Aborted => judged,
         Ending::NotReady => Exit::NotReady,
         Ending::Failed => Exit::Internal,
         // An environment that may still be broken is worth more than the fact that somebody pressed a key.

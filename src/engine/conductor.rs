@@ -33,6 +33,7 @@ use crate::record::layout;
 use crate::record::writer::Recorder;
 use crate::registry::{Family, build};
 
+mod aborting;
 mod aiming;
 mod set_up;
 mod telling;
@@ -247,6 +248,7 @@ impl Conductor<'_> {
             .map(|worker| (worker, now + LEAD))
             .collect();
         let mut faults: JoinSet<()> = JoinSet::new();
+        let (mut stops, _watching) = self.watch();
         let mut tick = tokio::time::interval_at(now + LEAD, Duration::from_secs(1));
         let mut wind_down: Option<Instant> = None;
         // Nothing may keep a run alive for ever: at the latest now everything is given up.
@@ -270,6 +272,9 @@ impl Conductor<'_> {
                 _ = tick.tick() => {
                     self.sample(clock, workers);
                     self.lose_the_silent(workers).await;
+                    if self.count_errors(clock, workers).await {
+                        wind_down = Some(Instant::now() + WIND_DOWN);
+                    }
                 }
                 () = until(next) => {
                     if let Some(action) = due.pop() {
@@ -280,6 +285,10 @@ impl Conductor<'_> {
                     self.at_once = self.stop.is_some();
                     self.interrupted(name, code);
                     workers.tell_all(&ToWorker::Stop { hard: self.at_once }).await;
+                    wind_down = Some(Instant::now() + WIND_DOWN);
+                }
+                Some(reason) = stops.recv() => {
+                    self.abort(reason, workers).await;
                     wind_down = Some(Instant::now() + WIND_DOWN);
                 }
                 () = until(wind_down) => {

@@ -166,6 +166,7 @@ fn plan(errand: Errand) -> Plan {
             share: Share::ZERO,
             over: Duration::from_secs(1),
         },
+        abort: None,
         objectives: Vec::new(),
         checks: Vec::new(),
         origins: BTreeMap::new(),

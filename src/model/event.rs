@@ -104,6 +104,8 @@ pub enum EventKind {
     Interrupted { signal: String },
     /// The run stopped itself.
     Aborted { reason: String },
+    /// More operations ended bad than the scenario lets happen.
+    ErrorsExceeded { bad: u64, total: u64 },
     /// The last event: everything is recorded, the fleet is down.
     RunEnded { how: Ending },
 }
@@ -133,6 +135,8 @@ pub enum Ending {
     Interrupted,
     /// An error of mcpload itself.
     Failed,
+    /// What the scenario says must end it early.
+    Aborted,
 }
 
 #[cfg(test)]

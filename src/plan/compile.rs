@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Catalog;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Seed;
-use crate::plan::{Counted, Pinning, Plan, RecordPlan, SteadyPlan, budget};
+use crate::plan::{AbortPlan, Counted, Pinning, Plan, RecordPlan, SteadyPlan, budget};
 use crate::scenario::{Inputs, Loaded, Scenario, Spans};
 
 mod auth;
@@ -153,6 +153,7 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
             share: scenario.steady.share,
             over: scenario.steady.over,
         },
+        abort: abort(&mut context),
         objectives,
         checks,
         origins: BTreeMap::new(),
@@ -176,6 +177,37 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     } else {
         Err(loaded.spans.diagnostics(context.wrong))
     }
+}
+
+/// What ends the run early.
+fn abort(context: &mut Context<'_>) -> Option<AbortPlan> {
+    let written = context.scenario.abort.as_ref()?;
+    let (errors, url, file) = (written.errors, &written.url, &written.file);
+    if errors.is_none() && url.is_none() && file.is_none() {
+        context.report(
+            &codes::MISSING_KEY,
+            "abort",
+            "nothing is said that would end the run early",
+            "expected `errors`, `url` or `file`",
+            None,
+        );
+    }
+    let is_http = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+    if url.as_ref().is_some_and(|url| !is_http(url)) {
+        context.report(
+            &codes::BAD_VALUE,
+            "abort.url",
+            "this is no URL that can be asked",
+            "expected http:// or https://",
+            None,
+        );
+    }
+    Some(AbortPlan {
+        errors,
+        over: written.over,
+        url: url.clone(),
+        file: file.clone(),
+    })
 }
 
 /// Where rows are left out, nothing is promised that only all of them can tell.

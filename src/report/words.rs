@@ -234,6 +234,7 @@ pub const fn ending(ending: Option<Ending>) -> &'static str {
         Some(Ending::NotReady) => "the fleet was not ready, or not steady before the first fault",
         Some(Ending::Interrupted) => "the run was interrupted",
         Some(Ending::Failed) => "mcpload itself failed",
+        Some(Ending::Aborted) => "the run was aborted, as the scenario wants it",
         None => "the run was cut: its last event is missing",
     }
 }

@@ -31,6 +31,7 @@ pub struct Scenario {
     pub phase: Vec<Phase>,
     pub fault: Vec<Fault>,
     pub steady: Steady,
+    pub abort: Option<Abort>,
     pub record: Record,
     pub slo: Vec<Slo>,
     pub check: Vec<Check>,
@@ -218,6 +219,17 @@ pub struct Steady {
     pub share: Share,
     #[serde(with = "duration_text")]
     pub over: Duration,
+}
+
+/// `[abort]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is described in `tables::top`")]
+pub struct Abort {
+    pub errors: Option<Share>,
+    #[serde(with = "duration_text")]
+    pub over: Duration,
+    pub url: Option<String>,
+    pub file: Option<String>,
 }
 
 /// `[record]`.

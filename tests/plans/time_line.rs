@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mcpload::model::Offset;
 use mcpload::plan::timeline::widest;
-use mcpload::plan::{FaultPlan, Plan, WindowRef};
+use mcpload::plan::{Plan, WindowRef};
 
 use super::{HEAD, good};
 
@@ -20,8 +20,9 @@ fn killed(name: &str, more: &str) -> String {
     )
 }
 
-fn seconds(fault: &FaultPlan) -> f64 {
-    fault.at.seconds()
+/// So many seconds after the start.
+const fn at(seconds: i64) -> Offset {
+    Offset(seconds * 1_000_000_000)
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn each_trial_is_a_fault_of_its_own_with_targets_of_its_own() {
         (last.name.as_str(), last.of.as_str()),
         ("one-dies#20", "one-dies")
     );
-    assert_eq!((last.trial, seconds(last)), (20, 162.0));
+    assert_eq!((last.trial, last.at), (20, at(162)));
     let hit: BTreeSet<String> = plan
         .faults
         .iter()
@@ -63,10 +64,9 @@ fn the_same_seed_draws_the_same_targets_and_moments() {
     };
     assert_ne!(moments(3), moments(4));
     // Each in its own two seconds, and not all at the same place in them.
-    let late: BTreeSet<i64> = moments(3)
-        .iter()
-        .enumerate()
-        .map(|(before, at)| at.nanos() - (10 + 8 * before as i64) * 1_000_000_000)
+    let late: BTreeSet<i64> = (0_i64..)
+        .zip(moments(3))
+        .map(|(before, moment)| moment.nanos() - at(10 + 8 * before).nanos())
         .inspect(|late| assert!((0..2_000_000_000).contains(late), "{late}"))
         .collect();
     assert_eq!(late.len(), 20);
@@ -88,12 +88,9 @@ fn windows_and_checks_mean_all_trials() {
     assert_eq!(plan.trials("one-dies").count(), 3);
     let spans = |window: &WindowRef| widest(window, &plan.phases, &plan.faults);
     let during = spans(&WindowRef::During("one-dies".to_owned()));
-    assert_eq!(
-        (during[0].start.seconds(), during[0].end.seconds()),
-        (10.0, 180.0)
-    );
+    assert_eq!((during[0].start, during[0].end), (at(10), at(180)));
     let before = spans(&WindowRef::Before("one-dies".to_owned()));
-    assert_eq!(before[0].end.seconds(), 10.0);
+    assert_eq!(before[0].end, at(10));
 }
 
 #[test]
@@ -104,8 +101,8 @@ fn a_fault_can_count_from_the_heal_of_one_that_has_a_duration() {
         &format!("{hangs}{}", killed("then", "at = \"hangs heals + 3s\"")),
     );
     let then = plan.trials("then").next().unwrap();
-    assert_eq!(seconds(then), 20.0);
-    assert_eq!(plan.faults[0].end().seconds(), 17.0);
+    assert_eq!(then.at, at(20));
+    assert_eq!(plan.faults[0].end(), at(17));
 }
 
 #[test]

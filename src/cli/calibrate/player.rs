@@ -114,7 +114,7 @@ impl Player {
         }
         match ended.how {
             Ending::Completed => read(&path),
-            Ending::NotReady => Err(Exit::NotReady),
+            Ending::NotReady | Ending::Aborted => Err(Exit::NotReady),
             Ending::Failed => Err(Exit::Internal),
             Ending::Interrupted => Err(ended.signal_exit.map_or(Exit::Interrupted, Exit::of_code)),
         }

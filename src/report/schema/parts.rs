@@ -292,7 +292,7 @@ fn analysis() -> Value {
         ("good", count("operations that ended ok")),
         ("total", count("operations that ended")),
     ]);
-    let endings = ["completed", "not-ready", "interrupted", "failed"];
+    let endings = ["completed", "not-ready", "interrupted", "failed", "aborted"];
     object(&[
         ("run", reference("run")),
         (

@@ -74,6 +74,13 @@ pub const TOP: &[Field] = &[
         "{ share = \"90%\", over = \"3s\" }",
     ),
     field(
+        "abort",
+        Ty::Table(ABORT),
+        Need::Optional,
+        "when the run stops its load, heals and ends early; what was not measured by then is inconclusive",
+        "{ errors = \"50%\", over = \"5s\" }",
+    ),
+    field(
         "record",
         Ty::Table(RECORD),
         Need::Default("{}"),
@@ -110,6 +117,40 @@ const RECORD: &[Field] = &[field(
     "the share of the operations whose calls are kept as rows; those that did not end ok or exceeded a threshold always are, and counts and histograms hold all",
     "\"10%\"",
 )];
+
+const ABORT: &[Field] = &[
+    field(
+        "errors",
+        Ty::Share,
+        Need::Optional,
+        "when more than this share of the operations that ended in the last `over` did not end ok, of at least 20",
+        "\"50%\"",
+    ),
+    field(
+        "over",
+        Ty::Duration {
+            min: 1000 * MILLISECOND,
+            max: HOUR,
+        },
+        Need::Default("\"5s\""),
+        "the length of time in which `errors` are counted, in whole seconds",
+        "\"5s\"",
+    ),
+    field(
+        "url",
+        Ty::Text,
+        Need::Optional,
+        "when GET of this URL, asked each second, is not answered with 2xx within 2 s",
+        "\"http://127.0.0.1:9000/may-go-on\"",
+    ),
+    field(
+        "file",
+        Ty::Text,
+        Need::Optional,
+        "when this file exists, looked for each second; relative to the scenario",
+        "\"stop\"",
+    ),
+];
 
 const STEADY: &[Field] = &[
     field(

@@ -99,8 +99,19 @@ pub(super) fn moments(
             break;
         }
     }
+    outside(context, phases, &offsets, &done);
+    offsets
+}
+
+/// Reports moments that are in a circle, or not inside the load.
+fn outside(
+    context: &mut Context<'_>,
+    phases: &[PhasePlan],
+    offsets: &[Option<Offset>],
+    done: &[bool],
+) {
     let end = phases.last().map_or(Offset::ZERO, |phase| phase.window.end);
-    for number in 0..parsed.len() {
+    for number in 0..offsets.len() {
         let path = format!("fault[{number}].at");
         if done.get(number) == Some(&false) {
             context.report(
@@ -131,7 +142,6 @@ pub(super) fn moments(
             );
         }
     }
-    offsets
 }
 
 /// The moment, if it counts from a phase; whether it is finished (it is not, if it counts from a fault).
