@@ -1,0 +1,115 @@
+//! What the fleet does for faults: reads and changes of single slots, through their supervisors.
+//!
+//! Impure. A request is answered by the slot's supervisor, which alone starts and ends instances.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::ProcessFleet;
+use crate::fault::{FaultError, FleetHands, Proof};
+use crate::fleet::probe::Prober;
+use crate::fleet::proc::{self, ProcessId};
+use crate::fleet::slot::{Request, Standing, State};
+use crate::model::{InstanceId, SlotId};
+use crate::plan::RestartPolicy;
+
+impl FleetHands for ProcessFleet {
+    fn instance(&self, slot: &SlotId) -> Option<InstanceId> {
+        let state = self.slots.get(slot)?.state.borrow().clone();
+        state.shim.map(|_| InstanceId {
+            slot: slot.clone(),
+            incarnation: Some(state.incarnation),
+        })
+    }
+
+    fn processes(&self, slot: &SlotId) -> Vec<ProcessId> {
+        let shim = self
+            .slots
+            .get(slot)
+            .and_then(|slot| slot.state.borrow().shim);
+        let pids = shim.map(proc::descendants).unwrap_or_default();
+        pids.into_iter().filter_map(ProcessId::of).collect()
+    }
+
+    fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            let (reply, answer) = oneshot::channel();
+            let gone = || FaultError::Fleet(format!("the supervisor of {slot} ended"));
+            target
+                .requests
+                .send(Request::Kill(reply))
+                .await
+                .map_err(|_| gone())?;
+            answer
+                .await
+                .map_err(|_| gone())?
+                .map(Proof::of)
+                .map_err(FaultError::Fleet)
+        })
+    }
+
+    fn up_again<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        after: Option<u32>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            if target.policy == RestartPolicy::None {
+                return Ok(Proof::of(format!("{slot} stays down: restart policy none")));
+            }
+            let mut state = target.state.clone();
+            let later = |state: &State| after.is_none_or(|after| state.incarnation > after);
+            let settled = state.wait_for(|state| {
+                matches!(state.standing, Standing::Abandoned(_))
+                    || (state.standing == Standing::Ready && later(state))
+            });
+            match tokio::time::timeout(within, settled).await {
+                Ok(Ok(state)) => Ok(Proof::of(match &state.standing {
+                    Standing::Abandoned(reason) => format!("{slot} stays down: {reason}"),
+                    _ => format!("{slot}#{} answers its readiness probe", state.incarnation),
+                })),
+                Ok(Err(_)) => Err(FaultError::Fleet(format!("the supervisor of {slot} ended"))),
+                Err(_) => Err(FaultError::Unproven {
+                    what: format!("readiness of {slot}"),
+                    within,
+                }),
+            }
+        })
+    }
+
+    fn answers<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            let incarnation = target.state.borrow().incarnation;
+            let logs = crate::fleet::instance::logs(&target.directory, incarnation);
+            let mut prober = Prober::new(&target.ready, target.address, logs, &self.http);
+            match tokio::time::timeout(within, prober.until_ready()).await {
+                Ok(()) => Ok(Proof::of(format!(
+                    "{slot}#{incarnation} answers its readiness probe"
+                ))),
+                Err(_) => Err(FaultError::Unproven {
+                    what: format!("an answer of {slot} to its readiness probe"),
+                    within,
+                }),
+            }
+        })
+    }
+}
