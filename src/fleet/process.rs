@@ -15,7 +15,7 @@ use super::address::Network;
 use super::probe;
 use super::slot::{Fact, Post, Request, Standing, State};
 use crate::model::SlotId;
-use crate::plan::{FleetPlan, ReadyPlan, RestartPolicy, RolePlan};
+use crate::plan::{FleetPlan, ReadyPlan, RolePlan};
 
 mod hands;
 
@@ -55,7 +55,6 @@ struct Slot {
     address: SocketAddr,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
-    policy: RestartPolicy,
     grace: Duration,
     ready: ReadyPlan,
     directory: PathBuf,
@@ -129,7 +128,6 @@ impl ProcessFleet {
                 facts: facts.clone(),
             };
             waiting.insert(slot.id.clone(), (post, received));
-            let policy = role.restart.policy;
             let grace = role.stop_grace.0;
             slots.insert(
                 slot.id.clone(),
@@ -137,7 +135,6 @@ impl ProcessFleet {
                     address,
                     requests,
                     state: watched,
-                    policy,
                     grace,
                     ready: role.ready.clone(),
                     directory,

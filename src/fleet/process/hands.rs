@@ -2,18 +2,41 @@
 //!
 //! Impure. A request is answered by the slot's supervisor, which alone starts and ends instances.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::ProcessFleet;
+use crate::fault::hands::{Doom, Ended, Manner, Then};
 use crate::fault::{FaultError, FleetHands, Proof};
 use crate::fleet::probe::Prober;
 use crate::fleet::proc::{self, ProcessId};
-use crate::fleet::slot::{Request, Standing, State};
+use crate::fleet::slot::{Order, Request, Standing, State};
 use crate::model::{InstanceId, SlotId};
-use crate::plan::RestartPolicy;
+
+impl ProcessFleet {
+    /// Asks the supervisor of a slot, and waits for its answer.
+    async fn ask<T>(
+        &self,
+        slot: &SlotId,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, FaultError> {
+        let target = self
+            .slots
+            .get(slot)
+            .ok_or_else(|| FaultError::Down(slot.clone()))?;
+        let gone = || FaultError::Fleet(format!("the supervisor of {slot} ended"));
+        let (reply, answer) = oneshot::channel();
+        target
+            .requests
+            .send(request(reply))
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
 
 impl FleetHands for ProcessFleet {
     fn instance(&self, slot: &SlotId) -> Option<InstanceId> {
@@ -33,25 +56,45 @@ impl FleetHands for ProcessFleet {
         pids.into_iter().filter_map(ProcessId::of).collect()
     }
 
-    fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>> {
+    fn address(&self, slot: &SlotId) -> Option<SocketAddr> {
+        self.slots.get(slot).map(|slot| slot.address)
+    }
+
+    fn end<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        manner: Manner,
+        then: Then,
+    ) -> BoxFuture<'a, Result<Ended, FaultError>> {
         Box::pin(async move {
-            let target = self
-                .slots
-                .get(slot)
-                .ok_or_else(|| FaultError::Down(slot.clone()))?;
-            let (reply, answer) = oneshot::channel();
-            let gone = || FaultError::Fleet(format!("the supervisor of {slot} ended"));
-            target
-                .requests
-                .send(Request::Kill(reply))
-                .await
-                .map_err(|_| gone())?;
-            answer
-                .await
-                .map_err(|_| gone())?
-                .map(Proof::of)
-                .map_err(FaultError::Fleet)
+            let end = |reply| {
+                Request::End(Order {
+                    manner,
+                    then,
+                    replies: vec![reply],
+                })
+            };
+            self.ask(slot, end).await?.map_err(FaultError::Fleet)
         })
+    }
+
+    fn release<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        fault: &'a str,
+    ) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(self.ask(slot, |reply| Request::Release {
+            fault: fault.to_owned(),
+            reply,
+        }))
+    }
+
+    fn doom<'a>(&'a self, slot: &'a SlotId, doom: Doom) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(self.ask(slot, move |reply| Request::Doom(doom, reply)))
+    }
+
+    fn spare<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Vec<Duration>, FaultError>> {
+        Box::pin(self.ask(slot, Request::Spare))
     }
 
     fn up_again<'a>(
@@ -65,9 +108,6 @@ impl FleetHands for ProcessFleet {
                 .slots
                 .get(slot)
                 .ok_or_else(|| FaultError::Down(slot.clone()))?;
-            if target.policy == RestartPolicy::None {
-                return Ok(Proof::of(format!("{slot} stays down: restart policy none")));
-            }
             let mut state = target.state.clone();
             let later = |state: &State| after.is_none_or(|after| state.incarnation > after);
             let settled = state.wait_for(|state| {
