@@ -17,16 +17,6 @@ use crate::report::Reporter;
 pub const LATER: &[(Family, &str, &str)] = &[
     (
         Family::Fault,
-        "terminate",
-        "asks the instance to end with SIGTERM",
-    ),
-    (
-        Family::Fault,
-        "restart",
-        "ends the instance and starts it again",
-    ),
-    (
-        Family::Fault,
         "rolling-restart",
         "restarts the slots of a role one after the other",
     ),

@@ -5,6 +5,8 @@ use crate::registry::Kind;
 
 mod kill;
 mod pause;
+mod restart;
+mod terminate;
 
 /// Every fault, in the order of documents.
-pub const FAULTS: &[Kind<dyn Fault>] = &[kill::KIND, pause::KIND];
+pub const FAULTS: &[Kind<dyn Fault>] = &[kill::KIND, terminate::KIND, restart::KIND, pause::KIND];

@@ -14,6 +14,8 @@
 mod runs;
 
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod played;
 #[cfg(test)]
 mod process;
