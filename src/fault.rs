@@ -172,6 +172,9 @@ pub trait FleetHands: Send + Sync {
 
     /// Starts a hog for the fault on the processors of the slot's instance. It carries the fault's name, and ends with the
     /// conductor.
+    ///
+    /// # Errors
+    /// If it cannot be started.
     fn hog(&self, slot: &SlotId, fault: &str, order: &Order) -> Result<Hog, FaultError>;
 
     /// Asks the slot's readiness probe anew, until it succeeds.

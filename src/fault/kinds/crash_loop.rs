@@ -49,7 +49,7 @@ impl Fault for CrashLoop {
 
     fn inject<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
-            let running = |slot| Some(scene.hands.instance(slot)?.incarnation?);
+            let running = |slot| scene.hands.instance(slot)?.incarnation;
             self.before = scene.targets.iter().map(running).collect();
             let doom = Doom {
                 after: self.after,

@@ -37,7 +37,9 @@ pub fn open(process: ProcessId) -> BTreeSet<u64> {
 
 /// The number that the next file gets: the least that is free, so a limit there lets nothing more be opened.
 pub fn next(open: &BTreeSet<u64>) -> u64 {
-    (0..).find(|number| !open.contains(number)).unwrap_or(0)
+    // Of one number more than there are, one is free.
+    let mut numbers = 0..=open.len() as u64;
+    numbers.find(|number| !open.contains(number)).unwrap_or(0)
 }
 
 /// Sets the limit. False if the process is gone; another one under its number is never touched.
