@@ -17,16 +17,6 @@ use crate::report::Reporter;
 pub const LATER: &[(Family, &str, &str)] = &[
     (
         Family::Fault,
-        "terminate",
-        "asks the instance to end with SIGTERM",
-    ),
-    (
-        Family::Fault,
-        "restart",
-        "ends the instance and starts it again",
-    ),
-    (
-        Family::Fault,
         "rolling-restart",
         "restarts the slots of a role one after the other",
     ),
@@ -35,8 +25,6 @@ pub const LATER: &[(Family, &str, &str)] = &[
         "scale",
         "changes the number of replicas of a role",
     ),
-    (Family::Fault, "cpu", "takes processor time away"),
-    (Family::Fault, "memory", "takes memory away"),
 ];
 
 /// Every kind of every family.

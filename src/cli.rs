@@ -20,6 +20,7 @@ mod run;
 mod serve;
 mod words;
 
+use crate::fleet::hog;
 use exit::Exit;
 
 /// Chaos and load testing for fleets of MCP servers.
@@ -81,6 +82,9 @@ enum Command {
     /// The proxy of a link; started by mcpload itself.
     #[command(hide = true)]
     Wire,
+    /// What takes processor time or memory beside an instance; started by mcpload itself.
+    #[command(hide = true)]
+    Hog(hog::Order),
     /// A load worker; started by mcpload itself.
     #[command(hide = true)]
     Worker,
@@ -229,6 +233,7 @@ pub fn main() -> Exit {
         Command::Serve(serve) => serve::serve(serve),
         Command::Shim => serve::shim(),
         Command::Wire => serve::wire(),
+        Command::Hog(order) => serve::hog(&order),
         Command::Worker => serve::worker(),
     }
 }

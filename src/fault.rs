@@ -4,20 +4,24 @@
 //! the conductor's player takes it through its steps, stamps each of them and keeps the undo journal ([`journal`]). Invariant:
 //! what undoes a fault is on disk before the fault acts, and is absolute, so that doing it twice does no harm.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
+use self::hands::{Doom, Ended, Manner, Then};
 use self::journal::Undo;
 use self::link::LinkRule;
 use crate::fleet::Capability;
 use crate::fleet::canary::Canary;
+use crate::fleet::hog::{Hog, Order};
 use crate::fleet::proc::ProcessId;
 use crate::model::event::Effect;
 use crate::model::{InstanceId, Seed, SlotId};
 use crate::proxy::RuleStatus;
 
+pub mod hands;
 pub mod journal;
 pub mod kinds;
 pub mod link;
@@ -134,8 +138,37 @@ pub trait FleetHands: Send + Sync {
     /// Every process of the slot's instance, its shim left out; none if nothing runs.
     fn processes(&self, slot: &SlotId) -> Vec<ProcessId>;
 
+    /// Where the slot's instance listens, whatever stands before it.
+    fn address(&self, slot: &SlotId) -> Option<SocketAddr>;
+
+    /// Ends the slot's instance, all its processes; returns when the last is reaped.
+    fn end<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        manner: Manner,
+        then: Then,
+    ) -> BoxFuture<'a, Result<Ended, FaultError>>;
+
     /// Ends every process of the slot's instance with SIGKILL; returns when the last is reaped.
-    fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>>;
+    fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let ended = self.end(slot, Manner::Kill, Then::Policy).await?;
+            Ok(ended.proof())
+        })
+    }
+
+    /// Starts the slot again if `fault` holds it down, and else nothing.
+    fn release<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        fault: &'a str,
+    ) -> BoxFuture<'a, Result<(), FaultError>>;
+
+    /// From now on kills every incarnation of the slot in its time.
+    fn doom<'a>(&'a self, slot: &'a SlotId, doom: Doom) -> BoxFuture<'a, Result<(), FaultError>>;
+
+    /// Lets the slot's incarnations live again; how long each that was killed had lived, from where [`Doom::since`] says.
+    fn spare<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Vec<Duration>, FaultError>>;
 
     /// Waits until the slot is ready with an incarnation later than `after`, or its policy has given it up.
     fn up_again<'a>(
@@ -147,6 +180,20 @@ pub trait FleetHands: Send + Sync {
 
     /// What can be done to the links that have a proxy.
     fn links(&self) -> &dyn LinkHands;
+    /// Waits until this incarnation of the slot runs no more; at once if there is none.
+    fn gone<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        incarnation: Option<u32>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+
+    /// Starts a hog for the fault on the processors of the slot's instance. It carries the fault's name, and ends with the
+    /// conductor.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    fn hog(&self, slot: &SlotId, fault: &str, order: &Order) -> Result<Hog, FaultError>;
 
     /// Asks the slot's readiness probe anew, until it succeeds.
     fn answers<'a>(

@@ -10,6 +10,7 @@ pub mod affinity;
 pub mod bind;
 pub mod canary;
 pub mod drivers;
+pub mod hog;
 pub mod instance;
 mod link;
 pub mod probe;
@@ -32,6 +33,10 @@ pub enum Capability {
     Deploy,
     /// Read the processor time and memory of an instance.
     Sample,
+    /// Run something beside an instance that takes from what it needs.
+    Hog,
+    /// Change the limits of an instance that runs.
+    Limit,
 }
 
 impl Capability {
@@ -43,6 +48,8 @@ impl Capability {
             Self::Proxy => "proxy",
             Self::Deploy => "deploy",
             Self::Sample => "sample",
+            Self::Hog => "hog",
+            Self::Limit => "limit",
         }
     }
 }

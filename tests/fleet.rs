@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mcpload::fault::FleetHands;
+use mcpload::fault::hands::{Doom, Manner, Since, Then};
 use mcpload::fleet::address::Network;
 use mcpload::fleet::process::{FleetError, Place, ProcessFleet};
 use mcpload::fleet::slot::Fact;
@@ -285,4 +286,123 @@ async fn an_instance_hears_sigterm_and_may_end_by_itself() {
         _ => None,
     });
     assert_eq!(last, Some("exit 7"));
+}
+
+/// A program that ends on SIGTERM, `busy` seconds later; for ever if that is none.
+fn drains(busy: Option<&str>) -> String {
+    let answer = busy.map_or(String::new(), |busy| format!("sleep {busy}; exit 0"));
+    format!("trap '{answer}' TERM; echo ready; while :; do sleep 0.01; done")
+}
+
+async fn up(program: &str, policy: RestartPolicy, network: u16) -> Bench {
+    let probe = Probe::LogLine("ready".to_owned());
+    let bench = bench(
+        &plan(&["sh", "-c", program], probe, policy, PATIENCE),
+        network,
+    );
+    bench.fleet.bring_up().await.unwrap();
+    bench
+}
+
+const fn terminate(grace: Option<Duration>) -> Manner {
+    Manner::Terminate { grace }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_termination_waits_for_the_drain_and_measures_it() {
+    let bench = up(&drains(Some("0.3")), RestartPolicy::OnFailure, 0x2006).await;
+    let slot = SlotId::new("server", 1);
+    let order = terminate(Some(PATIENCE));
+    let ended = bench.fleet.end(&slot, order, Then::Policy).await.unwrap();
+    assert_eq!((ended.status.as_str(), ended.killed), ("exit 0", false));
+    assert!(ended.took >= Duration::from_millis(300), "{ended:?}");
+    // It ended well, so its policy leaves it.
+    let proof = bench.fleet.up_again(&slot, None, PATIENCE).await.unwrap();
+    assert!(proof.words.contains("on-failure"), "{}", proof.words);
+    bench.fleet.take_down(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_ignores_sigterm_is_killed_when_its_grace_period_is_over_and_not_before() {
+    let bench = up(&drains(None), RestartPolicy::None, 0x2007).await;
+    let slot = SlotId::new("server", 1);
+    let grace = Duration::from_millis(250);
+    let order = terminate(Some(grace));
+    let ended = bench.fleet.end(&slot, order, Then::Start).await.unwrap();
+    assert_eq!((ended.status.as_str(), ended.killed), ("signal 9", true));
+    assert!(ended.took >= grace, "{ended:?}");
+    // Its policy would have left it down.
+    let proof = bench
+        .fleet
+        .up_again(&slot, Some(1), PATIENCE)
+        .await
+        .unwrap();
+    assert!(proof.words.contains("server-1#2"), "{}", proof.words);
+    bench.fleet.take_down(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_cuts_a_drain_short_and_another_termination_is_refused() {
+    let bench = up(&drains(None), RestartPolicy::Always, 0x2008).await;
+    let slot = SlotId::new("server", 1);
+    let fleet = &bench.fleet;
+    let order = terminate(Some(Duration::from_secs(600)));
+    let draining = fleet.end(&slot, order, Then::Hold("one".to_owned()));
+    let others = async {
+        // Sent after the first, as the futures are polled in their order.
+        let refused = fleet.end(&slot, order, Then::Policy).await;
+        assert!(refused.unwrap_err().to_string().contains("already"));
+        fleet.end(&slot, Manner::Kill, Then::Policy).await
+    };
+    let bounded = tokio::time::timeout(PATIENCE, futures_util::future::join(draining, others));
+    let (drained, killed) = bounded.await.unwrap();
+    assert_eq!(drained.unwrap(), killed.unwrap());
+    bench.fleet.take_down(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_slot_starts_when_the_fault_that_holds_it_lets_go_and_for_no_other() {
+    let bench = up(&drains(Some("0")), RestartPolicy::Always, 0x2009).await;
+    let slot = SlotId::new("server", 1);
+    let hold = Then::Hold("down".to_owned());
+    bench.fleet.end(&slot, terminate(None), hold).await.unwrap();
+    bench.fleet.release(&slot, "another").await.unwrap();
+    let refused = bench.fleet.end(&slot, Manner::Kill, Then::Start).await;
+    assert!(refused.unwrap_err().to_string().contains("nothing runs"));
+    // Its policy would have started it after 50 ms.
+    let brief = Duration::from_millis(500);
+    assert!(bench.fleet.up_again(&slot, Some(1), brief).await.is_err());
+    bench.fleet.release(&slot, "down").await.unwrap();
+    let proof = bench
+        .fleet
+        .up_again(&slot, Some(1), PATIENCE)
+        .await
+        .unwrap();
+    assert!(proof.words.contains("server-1#2"), "{}", proof.words);
+    bench.fleet.take_down(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doomed_slot_dies_in_its_time_again_and_again_until_it_is_spared() {
+    let mut bench = up(&drains(Some("0")), RestartPolicy::Always, 0x200a).await;
+    let slot = SlotId::new("server", 1);
+    let doom = Doom {
+        after: Duration::from_millis(120),
+        since: Since::Ready,
+    };
+    bench.fleet.doom(&slot, doom).await.unwrap();
+    let third = bench.fleet.up_again(&slot, Some(2), PATIENCE).await;
+    assert!(third.unwrap().words.contains("server-1#3"));
+    let lives = bench.fleet.spare(&slot).await.unwrap();
+    assert!(lives.len() >= 2, "{lives:?}");
+    assert!(lives.iter().all(|life| *life >= doom.after), "{lives:?}");
+    bench.fleet.up_again(&slot, None, PATIENCE).await.unwrap();
+    // Longer than it would have lived.
+    tokio::time::sleep(doom.after * 3).await;
+    let told: Vec<Fact> = std::iter::from_fn(|| bench.facts.try_recv().ok()).collect();
+    let exits = told
+        .iter()
+        .filter(|(_, kind)| matches!(kind, EventKind::SlotExited { .. }));
+    assert_eq!(exits.count(), lives.len());
+    bench.fleet.take_down(true).await;
 }

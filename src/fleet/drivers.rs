@@ -15,6 +15,8 @@ impl Driver for Process {
             Capability::Pause,
             Capability::Proxy,
             Capability::Sample,
+            Capability::Hog,
+            Capability::Limit,
         ]
     }
 }

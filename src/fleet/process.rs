@@ -7,20 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::address::Network;
 use super::link::{LinkPlan, Links};
-use super::probe::{self, Prober};
-use super::proc::{self, ProcessId};
+use super::probe;
 use super::slot::{Fact, Post, Request, Standing, State};
-use crate::fault::{FaultError, FleetHands, LinkHands, Proof};
-use crate::model::{InstanceId, Seed, SlotId};
-use crate::plan::{FleetPlan, ReadyPlan, RestartPolicy, RolePlan};
+use crate::model::{Seed, SlotId};
+use crate::plan::{FleetPlan, ReadyPlan, RolePlan};
 use crate::proxy::Start;
+
+mod hands;
 
 /// Why the fleet could not be brought up.
 #[derive(Debug, Error)]
@@ -60,7 +59,6 @@ struct Slot {
     link: SocketAddr,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
-    policy: RestartPolicy,
     grace: Duration,
     ready: ReadyPlan,
     directory: PathBuf,
@@ -69,12 +67,12 @@ struct Slot {
 
 /// A fleet of local processes.
 pub struct ProcessFleet {
+    place: Place,
     slots: BTreeMap<SlotId, Slot>,
     http: reqwest::Client,
     /// What a proxy is before which slots; started with the fleet.
     planned_links: std::sync::Mutex<Vec<LinkPlan>>,
     links: std::sync::OnceLock<Links>,
-    binary: PathBuf,
     facts: mpsc::Sender<Fact>,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     /// Supervisors that were not started yet.
@@ -167,7 +165,6 @@ impl ProcessFleet {
                     state: watched.clone(),
                 });
             }
-            let policy = role.restart.policy;
             let grace = role.stop_grace.0;
             slots.insert(
                 slot.id.clone(),
@@ -176,7 +173,6 @@ impl ProcessFleet {
                     link,
                     requests,
                     state: watched,
-                    policy,
                     grace,
                     ready: role.ready.clone(),
                     directory,
@@ -186,11 +182,11 @@ impl ProcessFleet {
         }
         let supervisors = tokio::sync::Mutex::new(JoinSet::new());
         Ok(Self {
+            place: place.clone(),
             slots,
             http,
             planned_links: std::sync::Mutex::new(planned_links),
             links: std::sync::OnceLock::new(),
-            binary: place.binary.clone(),
             facts: facts.clone(),
             supervisors,
             waiting: std::sync::Mutex::new(waiting),
@@ -207,7 +203,7 @@ impl ProcessFleet {
             .planned_links
             .lock()
             .map(|mut planned| std::mem::take(&mut *planned));
-        let started = Links::start(planned.unwrap_or_default(), &self.binary, &self.facts);
+        let started = Links::start(planned.unwrap_or_default(), &self.place.binary, &self.facts);
         let links = started
             .await
             .map_err(|(slot, reason)| FleetError::NotReady {
@@ -343,108 +339,4 @@ fn last_lines(path: &Path, count: usize) -> Vec<String> {
         .map(|line| line.chars().filter(|c| !c.is_control()).take(300).collect())
         .collect();
     lines.into_iter().rev().take(count).rev().collect()
-}
-
-impl FleetHands for ProcessFleet {
-    fn instance(&self, slot: &SlotId) -> Option<InstanceId> {
-        let state = self.slots.get(slot)?.state.borrow().clone();
-        state.shim.map(|_| InstanceId {
-            slot: slot.clone(),
-            incarnation: Some(state.incarnation),
-        })
-    }
-
-    fn processes(&self, slot: &SlotId) -> Vec<ProcessId> {
-        let shim = self
-            .slots
-            .get(slot)
-            .and_then(|slot| slot.state.borrow().shim);
-        let pids = shim.map(proc::descendants).unwrap_or_default();
-        pids.into_iter().filter_map(ProcessId::of).collect()
-    }
-
-    fn kill<'a>(&'a self, slot: &'a SlotId) -> BoxFuture<'a, Result<Proof, FaultError>> {
-        Box::pin(async move {
-            let target = self
-                .slots
-                .get(slot)
-                .ok_or_else(|| FaultError::Down(slot.clone()))?;
-            let (reply, answer) = oneshot::channel();
-            let gone = || FaultError::Fleet(format!("the supervisor of {slot} ended"));
-            target
-                .requests
-                .send(Request::Kill(reply))
-                .await
-                .map_err(|_| gone())?;
-            answer
-                .await
-                .map_err(|_| gone())?
-                .map(Proof::of)
-                .map_err(FaultError::Fleet)
-        })
-    }
-
-    fn up_again<'a>(
-        &'a self,
-        slot: &'a SlotId,
-        after: Option<u32>,
-        within: Duration,
-    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
-        Box::pin(async move {
-            let target = self
-                .slots
-                .get(slot)
-                .ok_or_else(|| FaultError::Down(slot.clone()))?;
-            if target.policy == RestartPolicy::None {
-                return Ok(Proof::of(format!("{slot} stays down: restart policy none")));
-            }
-            let mut state = target.state.clone();
-            let later = |state: &State| after.is_none_or(|after| state.incarnation > after);
-            let settled = state.wait_for(|state| {
-                matches!(state.standing, Standing::Abandoned(_))
-                    || (state.standing == Standing::Ready && later(state))
-            });
-            match tokio::time::timeout(within, settled).await {
-                Ok(Ok(state)) => Ok(Proof::of(match &state.standing {
-                    Standing::Abandoned(reason) => format!("{slot} stays down: {reason}"),
-                    _ => format!("{slot}#{} answers its readiness probe", state.incarnation),
-                })),
-                Ok(Err(_)) => Err(FaultError::Fleet(format!("the supervisor of {slot} ended"))),
-                Err(_) => Err(FaultError::Unproven {
-                    what: format!("readiness of {slot}"),
-                    within,
-                }),
-            }
-        })
-    }
-
-    fn links(&self) -> &dyn LinkHands {
-        // Nothing is played before the fleet is up.
-        self.links.get_or_init(Links::default)
-    }
-
-    fn answers<'a>(
-        &'a self,
-        slot: &'a SlotId,
-        within: Duration,
-    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
-        Box::pin(async move {
-            let target = self
-                .slots
-                .get(slot)
-                .ok_or_else(|| FaultError::Down(slot.clone()))?;
-            let incarnation = target.state.borrow().incarnation;
-            let logs = super::instance::logs(&target.directory, incarnation);
-            let mut prober = Prober::new(&target.ready, target.address, logs, &self.http);
-            match tokio::time::timeout(within, prober.until_ready()).await {
-                Ok(()) => Ok(Proof::of(format!(
-                    "{slot}#{incarnation} answers its readiness probe"
-                ))),
-                Err(_) => Err(FaultError::Unproven {
-                    what: format!("an answer of {slot} to its readiness probe"),
-                    within,
-                }),
-            }
-        })
-    }
 }

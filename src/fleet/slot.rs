@@ -1,4 +1,7 @@
-//! The supervisor of one slot: starts its incarnations, asks whether they are ready, restarts them by policy, kills on request.
+//! The supervisor of one slot: starts its incarnations, asks whether they are ready, restarts them by policy, ends them on request.
+//!
+//! Impure. It takes requests whatever the slot is doing; so one that comes at a bad moment is answered, never lost. `end` ends an
+//! instance, `doom` is what a crash loop remembers. Invariant: a slot has one instance at most, and only its supervisor starts it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,13 +10,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
+use self::doom::Doomed;
+pub(super) use self::end::Order;
 use super::bind::Names;
 use super::instance::{self, Instance};
 use super::probe::Prober;
 use crate::clock;
+use crate::fault::hands::{Doom, Then};
 use crate::model::{EventKind, InstanceId, SlotId};
 use crate::plan::{ReadyPlan, RestartPlan, RestartPolicy, SlotPlan};
+
+mod doom;
+mod end;
 
 /// What the fleet tells the conductor: a raw clock reading and a fact.
 pub type Fact = (i64, EventKind);
@@ -38,14 +48,29 @@ pub(super) enum Standing {
     Starting,
     /// Ready.
     Ready,
+    /// Asked to end, and still there.
+    Ending,
+    /// Nothing runs, until the fault of this name releases it.
+    Held(String),
     /// Nothing runs, and nothing will; why.
     Abandoned(String),
 }
 
 /// What a slot is asked.
 pub(super) enum Request {
-    /// Kill the instance; answered with how many processes were reaped, or why not.
-    Kill(oneshot::Sender<Result<String, String>>),
+    /// End the instance.
+    End(Order),
+    /// Start the slot again if this fault holds it.
+    Release {
+        /// The fault's name.
+        fault: String,
+        /// Answered at once.
+        reply: oneshot::Sender<()>,
+    },
+    /// Kill every incarnation in its time.
+    Doom(Doom, oneshot::Sender<()>),
+    /// Kill no more; answered with how long each that was killed had lived.
+    Spare(oneshot::Sender<Vec<Duration>>),
     /// End it for good: SIGTERM, grace, SIGKILL; at once, without the first two, if `hard`.
     Stop {
         /// Whether to kill at once.
@@ -70,12 +95,13 @@ pub(super) struct Post {
     pub(super) facts: mpsc::Sender<Fact>,
 }
 
-fn processes(count: u32) -> String {
-    if count == 1 {
-        "1 process".to_owned()
-    } else {
-        format!("{count} processes")
-    }
+/// What changes while a slot is supervised, its instances apart.
+struct Watch {
+    requests: mpsc::Receiver<Request>,
+    /// Whether the slot was ever ready.
+    proven: bool,
+    /// The crash loop that it is in.
+    doomed: Option<Doomed>,
 }
 
 /// A program that was never ready is given up after so many starts: it would not be by the next.
@@ -85,25 +111,40 @@ const FIRST_STARTS: u32 = 5;
 enum End {
     /// By itself.
     Exited { status: String },
-    /// By a fault.
-    Killed { status: String },
+    /// By a fault, which says what comes next.
+    Ended { status: String, then: Then },
     /// Because the fleet is taken down.
     Stopped,
 }
 
+/// What is done with a slot in which nothing runs.
+enum Next {
+    Start,
+    Rest,
+    Hold(String),
+    Abandon(String),
+}
+
+/// What a request means to a slot in which nothing runs.
+enum Idle {
+    Stay,
+    Released(String),
+    Stop,
+}
+
 impl Post {
     /// Supervises until the slot is stopped.
-    pub(super) async fn supervise(self, mut requests: mpsc::Receiver<Request>) {
+    pub(super) async fn supervise(self, requests: mpsc::Receiver<Request>) {
+        let mut watch = Watch {
+            requests,
+            proven: false,
+            doomed: None,
+        };
         let mut incarnation = 0;
-        // Whether the slot was ever ready.
-        let mut proven = false;
         loop {
             incarnation += 1;
             let end = match self.start(incarnation).await {
-                Ok(instance) => {
-                    self.attend(instance, incarnation, &mut requests, &mut proven)
-                        .await
-                }
+                Ok(instance) => self.attend(instance, incarnation, &mut watch).await,
                 Err(reason) => {
                     self.tell(EventKind::SlotNotReady {
                         instance: self.id(incarnation),
@@ -113,40 +154,62 @@ impl Post {
                     End::Exited { status: reason }
                 }
             };
-            let status = match end {
-                End::Stopped => return,
-                End::Exited { status } | End::Killed { status } => status,
+            let goes_on = match self.next(end, incarnation, watch.proven) {
+                None => false,
+                Some(Next::Start) => true,
+                Some(Next::Rest) => {
+                    self.set(incarnation, Standing::Down, None);
+                    self.rest(&mut watch).await
+                }
+                Some(Next::Hold(by)) => {
+                    self.set(incarnation, Standing::Held(by.clone()), None);
+                    self.hold(&by, &mut watch).await
+                }
+                Some(Next::Abandon(reason)) => {
+                    // Told first: who waits for the state then finds the fact told, too.
+                    self.tell(EventKind::SlotAbandoned {
+                        slot: self.plan.id.clone(),
+                        reason: reason.clone(),
+                    })
+                    .await;
+                    self.set(incarnation, Standing::Abandoned(reason), None);
+                    self.lie_down(&mut watch).await;
+                    false
+                }
             };
-            let hopeless = !proven && incarnation >= FIRST_STARTS;
-            if hopeless || !self.restarts(&status) {
-                let reason = if hopeless {
-                    format!("never ready in {incarnation} starts; the last ended with {status}")
-                } else if self.restart.policy == RestartPolicy::None {
-                    "restart policy none".to_owned()
-                } else {
-                    format!("restart policy on-failure, and it ended with {status}")
-                };
-                self.set(incarnation, Standing::Abandoned(reason.clone()), None);
-                self.tell(EventKind::SlotAbandoned {
-                    slot: self.plan.id.clone(),
-                    reason,
-                })
-                .await;
-                return self.lie_down(&mut requests).await;
-            }
-            self.set(incarnation, Standing::Down, None);
-            if !self.rest(&mut requests).await {
+            if !goes_on {
                 return;
             }
         }
     }
 
-    fn restarts(&self, status: &str) -> bool {
-        match self.restart.policy {
-            RestartPolicy::Always => true,
-            RestartPolicy::OnFailure => status != "exit 0",
-            RestartPolicy::None => false,
-        }
+    /// What follows from an end; none if the fleet is taken down.
+    fn next(&self, end: End, incarnation: u32, proven: bool) -> Option<Next> {
+        let status = match end {
+            End::Stopped => return None,
+            End::Ended { then, status } => match then {
+                Then::Start => return Some(Next::Start),
+                Then::Hold(by) => return Some(Next::Hold(by)),
+                Then::Abandon(reason) => return Some(Next::Abandon(reason)),
+                Then::Policy => status,
+            },
+            End::Exited { status } => status,
+        };
+        let hopeless = !proven && incarnation >= FIRST_STARTS;
+        Some(if hopeless {
+            Next::Abandon(format!(
+                "never ready in {incarnation} starts; the last ended with {status}"
+            ))
+        } else {
+            match self.restart.policy {
+                RestartPolicy::Always => Next::Rest,
+                RestartPolicy::OnFailure if status != "exit 0" => Next::Rest,
+                RestartPolicy::OnFailure => Next::Abandon(format!(
+                    "restart policy on-failure, and it ended with {status}"
+                )),
+                RestartPolicy::None => Next::Abandon("restart policy none".to_owned()),
+            }
+        })
     }
 
     async fn start(&self, incarnation: u32) -> Result<Instance, String> {
@@ -173,20 +236,18 @@ impl Post {
     }
 
     /// Stays with a running incarnation until it has ended.
-    async fn attend(
-        &self,
-        mut instance: Instance,
-        incarnation: u32,
-        requests: &mut mpsc::Receiver<Request>,
-        proven: &mut bool,
-    ) -> End {
+    async fn attend(&self, mut instance: Instance, incarnation: u32, watch: &mut Watch) -> End {
         let logs = instance::logs(self.directory.as_ref(), incarnation);
         let mut prober = Prober::new(&self.ready, self.address, logs, &self.http);
-        let deadline = tokio::time::sleep(self.ready.timeout);
-        tokio::pin!(deadline);
-        let mut waiting = true;
+        let started = Instant::now();
+        let deadline = started + self.ready.timeout;
+        let mut ready = None;
         let mut overdue = false;
         loop {
+            let doom = watch
+                .doomed
+                .as_ref()
+                .and_then(|doomed| doomed.due(started, ready));
             tokio::select! {
                 exit = instance.exited() => {
                     let status = exit.status;
@@ -194,104 +255,87 @@ impl Post {
                     instance.reap_shim().await;
                     return End::Exited { status };
                 }
-                () = prober.until_ready(), if waiting => {
-                    waiting = false;
-                    *proven = true;
+                () = sleep_until(doom.unwrap_or(deadline)), if doom.is_some() => {
+                    if let Some(doomed) = &mut watch.doomed {
+                        doomed.dies(started, ready);
+                    }
+                    return self.end(instance, incarnation, Order::kill(), watch).await;
+                }
+                () = prober.until_ready(), if ready.is_none() => {
+                    ready = Some(Instant::now());
+                    watch.proven = true;
                     // Told first: who waits for the state then finds the fact told, too.
                     self.tell(EventKind::SlotReady { instance: self.id(incarnation) }).await;
                     self.set(incarnation, Standing::Ready, Some(instance.shim()));
                 }
-                () = &mut deadline, if waiting && !overdue => {
+                () = sleep_until(deadline), if ready.is_none() && !overdue => {
                     overdue = true;
                     let reason = format!("not ready after {}", humantime::format_duration(self.ready.timeout));
                     self.tell(EventKind::SlotNotReady { instance: self.id(incarnation), reason }).await;
                 }
-                request = requests.recv() => match request {
-                    Some(Request::Kill(reply)) => {
-                        let exit = instance.kill().await;
-                        self.set(incarnation, Standing::Down, None);
-                        self.tell(EventKind::SlotExited { instance: self.id(incarnation), status: exit.status.clone(), expected: true }).await;
-                        let proof = format!("{} ended with {}; {} reaped", self.id(incarnation), exit.status, processes(exit.reaped));
-                        // The fault that asked may have been given up; the kill stands all the same.
-                        let _ = reply.send(if exit.is_proven() { Ok(proof) } else { Err(proof) });
-                        instance.reap_shim().await;
-                        return End::Killed { status: exit.status };
-                    }
-                    Some(Request::Stop { hard }) => return self.stop(instance, incarnation, hard, requests).await,
-                    None => return self.stop(instance, incarnation, true, requests).await,
+                request = watch.requests.recv() => match request {
+                    Some(Request::End(order)) => return self.end(instance, incarnation, order, watch).await,
+                    Some(Request::Release { reply, .. }) => drop(reply.send(())),
+                    Some(Request::Doom(doom, reply)) => watch.doom(doom, reply),
+                    Some(Request::Spare(reply)) => watch.spare(reply),
+                    Some(Request::Stop { hard }) => return self.stop(instance, incarnation, hard, watch).await,
+                    None => return self.stop(instance, incarnation, true, watch).await,
                 },
             }
         }
-    }
-
-    async fn stop(
-        &self,
-        mut instance: Instance,
-        incarnation: u32,
-        hard: bool,
-        requests: &mut mpsc::Receiver<Request>,
-    ) -> End {
-        let mut exit = None;
-        if !hard {
-            instance.terminate().await;
-            let grace = tokio::time::sleep(self.grace);
-            tokio::pin!(grace);
-            loop {
-                tokio::select! {
-                    ended = instance.exited() => { exit = Some(ended); break }
-                    () = &mut grace => break,
-                    request = requests.recv() => match request {
-                        Some(Request::Kill(reply)) => drop(reply.send(Err("the fleet is being taken down".to_owned()))),
-                        Some(Request::Stop { hard: false }) => {}
-                        Some(Request::Stop { hard: true }) | None => break,
-                    },
-                }
-            }
-        }
-        let exit = match exit {
-            Some(exit) => exit,
-            None => instance.kill().await,
-        };
-        self.set(
-            incarnation,
-            Standing::Abandoned("the fleet was taken down".to_owned()),
-            None,
-        );
-        self.tell(EventKind::SlotExited {
-            instance: self.id(incarnation),
-            status: exit.status,
-            expected: true,
-        })
-        .await;
-        instance.reap_shim().await;
-        End::Stopped
     }
 
     /// Waits out the back-off. False if the slot was stopped meanwhile.
-    async fn rest(&self, requests: &mut mpsc::Receiver<Request>) -> bool {
-        let pause = tokio::time::sleep(self.restart.backoff);
-        tokio::pin!(pause);
+    async fn rest(&self, watch: &mut Watch) -> bool {
+        let end = Instant::now() + self.restart.backoff;
         loop {
             tokio::select! {
-                () = &mut pause => return true,
-                request = requests.recv() => match request {
-                    Some(Request::Kill(reply)) => drop(reply.send(Err(format!("nothing runs in {}", self.plan.id)))),
-                    Some(Request::Stop { .. }) | None => return false,
+                () = sleep_until(end) => return true,
+                request = watch.requests.recv() => if matches!(self.idle(request, watch), Idle::Stop) {
+                    return false;
                 },
+            }
+        }
+    }
+
+    /// Waits until the fault that holds the slot releases it. False if the slot was stopped meanwhile.
+    async fn hold(&self, by: &str, watch: &mut Watch) -> bool {
+        loop {
+            let request = watch.requests.recv().await;
+            match self.idle(request, watch) {
+                Idle::Released(fault) if fault == by => return true,
+                Idle::Released(_) | Idle::Stay => {}
+                Idle::Stop => return false,
             }
         }
     }
 
     /// Answers for a slot in which nothing will run any more, until it is stopped.
-    async fn lie_down(&self, requests: &mut mpsc::Receiver<Request>) {
-        while let Some(request) = requests.recv().await {
-            match request {
-                Request::Kill(reply) => {
-                    drop(reply.send(Err(format!("nothing runs in {}", self.plan.id))));
-                }
-                Request::Stop { .. } => return,
+    async fn lie_down(&self, watch: &mut Watch) {
+        loop {
+            let request = watch.requests.recv().await;
+            if matches!(self.idle(request, watch), Idle::Stop) {
+                return;
             }
         }
+    }
+
+    /// Answers a request while nothing runs.
+    fn idle(&self, request: Option<Request>, watch: &mut Watch) -> Idle {
+        match request {
+            Some(Request::End(order)) => {
+                order.refuse(&format!("nothing runs in {}", self.plan.id));
+            }
+            Some(Request::Release { fault, reply }) => {
+                // Whether it still waits or not: the slot is released.
+                let _ = reply.send(());
+                return Idle::Released(fault);
+            }
+            Some(Request::Doom(doom, reply)) => watch.doom(doom, reply),
+            Some(Request::Spare(reply)) => watch.spare(reply),
+            Some(Request::Stop { .. }) | None => return Idle::Stop,
+        }
+        Idle::Stay
     }
 
     fn id(&self, incarnation: u32) -> InstanceId {

@@ -14,6 +14,10 @@
 mod runs;
 
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod hogs;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod played;
