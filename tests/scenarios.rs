@@ -65,6 +65,17 @@ fn a_slow_server_fails_the_latency_objective_alone() {
 }
 
 #[test]
+fn a_server_that_is_asked_to_leave_leaves_without_a_failed_call() {
+    let _alone = alone();
+    let ended = Ended::of("drain", "seed=11");
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let fault = &ended.run.json("report/summary.json")["analysis"]["faults"][0];
+    assert_eq!(fault["in_flight_lost"], 0, "{fault}");
+    let drain = &fault["effects"][0];
+    assert!(drain["achieved"].as_f64() < drain["requested"].as_f64());
+}
+
+#[test]
 fn a_rate_beyond_the_machine_blames_nobody_but_the_generator() {
     let _alone = alone();
     let ended = Ended::of("beyond-the-machine", "seed=6");
