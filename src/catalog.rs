@@ -31,8 +31,6 @@ pub const LATER: &[(Family, &str, &str)] = &[
     (Family::Fault, "reset", "resets connections"),
     (Family::Fault, "partition", "lets nothing pass on a link"),
     (Family::Fault, "slow-close", "keeps connections half open"),
-    (Family::Fault, "cpu", "takes processor time away"),
-    (Family::Fault, "memory", "takes memory away"),
 ];
 
 /// Every kind of every family.

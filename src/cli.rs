@@ -19,6 +19,7 @@ mod run;
 mod serve;
 mod words;
 
+use crate::fleet::hog;
 use exit::Exit;
 
 /// Chaos and load testing for fleets of MCP servers.
@@ -76,6 +77,9 @@ enum Command {
     /// The parent process of an instance; started by mcpload itself.
     #[command(hide = true)]
     Shim,
+    /// What takes processor time or memory beside an instance; started by mcpload itself.
+    #[command(hide = true)]
+    Hog(hog::Order),
     /// A load worker; started by mcpload itself.
     #[command(hide = true)]
     Worker,
@@ -216,6 +220,7 @@ pub fn main() -> Exit {
         } => words::schema(summary, calibration),
         Command::Serve(serve) => serve::serve(serve),
         Command::Shim => serve::shim(),
+        Command::Hog(order) => serve::hog(&order),
         Command::Worker => serve::worker(),
     }
 }

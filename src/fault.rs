@@ -13,6 +13,7 @@ use thiserror::Error;
 use self::hands::{Doom, Ended, Manner, Then};
 use self::journal::Undo;
 use crate::fleet::Capability;
+use crate::fleet::hog::{Hog, Order};
 use crate::fleet::proc::ProcessId;
 use crate::model::event::Effect;
 use crate::model::{InstanceId, Seed, SlotId};
@@ -160,6 +161,21 @@ pub trait FleetHands: Send + Sync {
         after: Option<u32>,
         within: Duration,
     ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+
+    /// Waits until this incarnation of the slot runs no more; at once if there is none.
+    fn gone<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        incarnation: Option<u32>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>>;
+
+    /// Starts a hog for the fault on the processors of the slot's instance. It carries the fault's name, and ends with the
+    /// conductor.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    fn hog(&self, slot: &SlotId, fault: &str, order: &Order) -> Result<Hog, FaultError>;
 
     /// Asks the slot's readiness probe anew, until it succeeds.
     fn answers<'a>(

@@ -9,6 +9,7 @@ pub mod address;
 pub mod affinity;
 pub mod bind;
 pub mod drivers;
+pub mod hog;
 pub mod instance;
 pub mod probe;
 pub mod proc;
@@ -28,6 +29,10 @@ pub enum Capability {
     Deploy,
     /// Read the processor time and memory of an instance.
     Sample,
+    /// Run something beside an instance that takes from what it needs.
+    Hog,
+    /// Change the limits of an instance that runs.
+    Limit,
 }
 
 impl Capability {
@@ -38,6 +43,8 @@ impl Capability {
             Self::Pause => "pause",
             Self::Deploy => "deploy",
             Self::Sample => "sample",
+            Self::Hog => "hog",
+            Self::Limit => "limit",
         }
     }
 }

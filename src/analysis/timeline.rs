@@ -241,7 +241,11 @@ impl Timeline {
             EventKind::FaultFailed { reason, .. } => times.failed = Some(reason.clone()),
             EventKind::FaultHealing { .. } => times.healing = Some(at),
             EventKind::FaultHealed { .. } => times.heal_returned = Some(at),
-            EventKind::FaultHealProven { proof, .. } => times.healed = Some((at, proof.clone())),
+            EventKind::FaultHealProven { proof, effects, .. } => {
+                times.healed = Some((at, proof.clone()));
+                // What only the whole fault shows: deaths of a crash loop, the time that a hog took.
+                times.effects.extend(effects.iter().cloned());
+            }
             EventKind::FaultNotHealed { by_hand, .. } => {
                 times.not_healed = Some(by_hand.clone());
             }

@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::exit::Exit;
 use super::out;
-use crate::fleet::shim;
+use crate::fleet::{hog, shim};
 use crate::load::worker;
 use crate::reference::{balancer, server, stub};
 
@@ -56,6 +56,14 @@ pub(super) fn serve(serve: Serve) -> Exit {
 /// Runs a shim.
 pub(super) fn shim() -> Exit {
     match shim::process::run() {
+        Ok(()) => Exit::Pass,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Takes what it is told to, until its standard input ends.
+pub(super) fn hog(order: &hog::Order) -> Exit {
+    match hog::process::run(order) {
         Ok(()) => Exit::Pass,
         Err(error) => failed(&error),
     }

@@ -136,10 +136,14 @@ impl Player {
         self.noted(Stage::Undone, subject).await;
         self.tell(EventKind::FaultHealed { fault: fault() }).await;
         match self.proof_of_heal(scene).await {
-            Some(Ok(Proof { words, .. })) => {
+            Some(Ok(Proof { words, effects })) => {
                 self.noted(Stage::UndoVerified, subject).await;
-                let (fault, proof) = (fault(), words);
-                self.tell(EventKind::FaultHealProven { fault, proof }).await;
+                let kind = EventKind::FaultHealProven {
+                    fault: fault(),
+                    proof: words,
+                    effects,
+                };
+                self.tell(kind).await;
             }
             Some(Err(error)) => self.not_undone(scene, subject, &error).await,
             // Nobody waits for a proof: the fleet goes down.

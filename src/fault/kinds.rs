@@ -3,10 +3,25 @@
 use super::Fault;
 use crate::registry::Kind;
 
+mod cpu_hog;
+mod crash_loop;
 mod kill;
+mod memory_hog;
+mod open_files;
 mod pause;
 mod restart;
+mod stop;
 mod terminate;
 
 /// Every fault, in the order of documents.
-pub const FAULTS: &[Kind<dyn Fault>] = &[kill::KIND, terminate::KIND, restart::KIND, pause::KIND];
+pub const FAULTS: &[Kind<dyn Fault>] = &[
+    kill::KIND,
+    terminate::KIND,
+    restart::KIND,
+    crash_loop::KIND,
+    stop::KIND,
+    pause::KIND,
+    cpu_hog::KIND,
+    memory_hog::KIND,
+    open_files::KIND,
+];

@@ -14,6 +14,8 @@ impl Driver for Process {
             Capability::Kill,
             Capability::Pause,
             Capability::Sample,
+            Capability::Hog,
+            Capability::Limit,
         ]
     }
 }

@@ -63,6 +63,7 @@ struct Slot {
 
 /// A fleet of local processes.
 pub struct ProcessFleet {
+    place: Place,
     slots: BTreeMap<SlotId, Slot>,
     http: reqwest::Client,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
@@ -144,6 +145,7 @@ impl ProcessFleet {
         }
         let supervisors = tokio::sync::Mutex::new(JoinSet::new());
         Ok(Self {
+            place: place.clone(),
             slots,
             http,
             supervisors,

@@ -242,6 +242,7 @@ impl Built {
             EventKind::FaultHealProven {
                 fault: fault(),
                 proof: "up".to_owned(),
+                effects: Vec::new(),
             },
         ));
         for (phase, end) in [("warm-up", 3), ("steady", 7), ("chaos", 21)] {

@@ -81,7 +81,12 @@ pub enum EventKind {
     /// The undo returned.
     FaultHealed { fault: String },
     /// The undo was proven: the target works again, or the policy says that nothing brings it back.
-    FaultHealProven { fault: String, proof: String },
+    FaultHealProven {
+        fault: String,
+        proof: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        effects: Vec<Effect>,
+    },
     /// The undo failed; `by_hand` says what a person can do.
     FaultNotHealed { fault: String, by_hand: String },
     /// A worker process answered Ready.

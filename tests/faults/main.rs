@@ -16,6 +16,8 @@ mod runs;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod hogs;
+#[cfg(test)]
 mod played;
 #[cfg(test)]
 mod process;

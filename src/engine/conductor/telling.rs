@@ -155,7 +155,7 @@ impl Conductor<'_> {
                 format!("fault {fault} is effective: {proof}")
             }
             EventKind::FaultFailed { fault, reason } => format!("fault {fault} failed: {reason}"),
-            EventKind::FaultHealProven { fault, proof } => {
+            EventKind::FaultHealProven { fault, proof, .. } => {
                 self.marks.push(format!("{fault} healed"));
                 format!("fault {fault} is healed: {proof}")
             }

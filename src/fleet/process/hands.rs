@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::ProcessFleet;
 use crate::fault::hands::{Doom, Ended, Manner, Then};
 use crate::fault::{FaultError, FleetHands, Proof};
+use crate::fleet::hog::{Hog, Order as HogOrder};
 use crate::fleet::probe::Prober;
 use crate::fleet::proc::{self, ProcessId};
 use crate::fleet::slot::{Order, Request, Standing, State};
@@ -126,6 +127,39 @@ impl FleetHands for ProcessFleet {
                 }),
             }
         })
+    }
+
+    fn gone<'a>(
+        &'a self,
+        slot: &'a SlotId,
+        incarnation: Option<u32>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Proof, FaultError>> {
+        Box::pin(async move {
+            let target = self
+                .slots
+                .get(slot)
+                .ok_or_else(|| FaultError::Down(slot.clone()))?;
+            let Some(incarnation) = incarnation else {
+                return Ok(Proof::of(format!("nothing ran in {slot}")));
+            };
+            let mut state = target.state.clone();
+            let gone =
+                state.wait_for(|state| state.shim.is_none() || state.incarnation > incarnation);
+            match tokio::time::timeout(within, gone).await {
+                Ok(Ok(_)) => Ok(Proof::of(format!("{slot}#{incarnation} is gone"))),
+                Ok(Err(_)) => Err(FaultError::Fleet(format!("the supervisor of {slot} ended"))),
+                Err(_) => Err(FaultError::Unproven {
+                    what: format!("the end of {slot}#{incarnation}"),
+                    within,
+                }),
+            }
+        })
+    }
+
+    fn hog(&self, slot: &SlotId, fault: &str, order: &HogOrder) -> Result<Hog, FaultError> {
+        Hog::start(&self.place, fault, order)
+            .map_err(|error| FaultError::Fleet(format!("a hog beside {slot}: {error}")))
     }
 
     fn answers<'a>(
