@@ -346,7 +346,7 @@ async fn a_kill_cuts_a_drain_short_and_another_termination_is_refused() {
     let bench = up(&drains(None), RestartPolicy::Always, 0x2008).await;
     let slot = SlotId::new("server", 1);
     let fleet = &bench.fleet;
-    let order = terminate(Some(Duration::from_secs(600)));
+    let order = terminate(Some(Duration::from_mins(10)));
     let draining = fleet.end(&slot, order, Then::Hold("one".to_owned()));
     let others = async {
         // Sent after the first, as the futures are polled in their order.
