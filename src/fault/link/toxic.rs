@@ -61,7 +61,7 @@ impl Toxic {
 }
 
 /// One way's delay. Whatever is drawn, a chunk never overtakes the one before it, and what is pipelined is not throttled (up to
-/// [`MOST_HELD`](crate::fault::link::toxic::MOST_HELD) bytes under way).
+/// [`MOST_HELD`] bytes under way).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// The delay; with `both`, a round trip takes twice as long.
