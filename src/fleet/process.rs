@@ -43,7 +43,7 @@ pub enum FleetError {
 pub struct Place {
     /// The directory of the scenario, from which relative paths count.
     pub scenario_dir: PathBuf,
-    /// `instances/` of the run directory.
+    /// `instances/` of the run directory; both are absolute, as what is started carries the latter as its mark.
     pub instances: PathBuf,
     /// This program, which is also the shim and the reference fleet.
     pub binary: PathBuf,
@@ -100,6 +100,8 @@ impl ProcessFleet {
                 .map(|(slot, address)| (slot.clone(), address.to_string()))
                 .collect(),
         );
+        let run = place.instances.parent().unwrap_or(&place.instances);
+        let run = run.to_path_buf();
         let mut slots = BTreeMap::new();
         let mut waiting = BTreeMap::new();
         for (role, slot) in plan.slots() {
@@ -124,6 +126,7 @@ impl ProcessFleet {
                 links: Arc::clone(&links),
                 scenario_dir: place.scenario_dir.clone(),
                 binary: place.binary.clone(),
+                run: run.clone(),
                 processors: place.processors.clone(),
                 http: http.clone(),
                 state,
