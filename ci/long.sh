@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # What takes too long for every change: 20 seeds of the quickstart, every scenario, many calls to servers that others wrote,
-# coverage of the pure half, what a proxy on a link costs, a soak of ten minutes (SOAK_SECONDS).
+# `kill -9` at each line of the undo journal, coverage of the pure half, what a proxy on a link costs, a soak of ten minutes
+# (SOAK_SECONDS).
 # Writes reports/long.txt; prints the same. Fails if a run ends with another code than expected, or too little is covered.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-20}
 # Which parts: `PARTS=coverage bash ci/long.sh` measures that alone.
-PARTS=${PARTS:-seeds scenarios interop coverage proxy soak}
+PARTS=${PARTS:-seeds scenarios interop kills coverage proxy soak}
 INTEROP_OPERATIONS=2000
 LEAST_COVERAGE=90
 # The version of LLVM must read what rustc writes: rustc 1.95 has LLVM 22.
@@ -70,6 +71,11 @@ fi
 if [[ $PARTS == *interop* ]]; then
 echo "== servers that others wrote, $INTEROP_OPERATIONS operations each"
 ci/e2e/interop.sh "$INTEROP_OPERATIONS" | tee reports/interop.txt || failed=1
+fi
+
+if [[ $PARTS == *kills* ]]; then
+echo "== kill -9 at each line of the undo journal"
+timeout 900 cargo test --quiet --locked --test healing -- --ignored --nocapture killed_at_each_line_the_guard_heals || failed=1
 fi
 
 if [[ $PARTS == *coverage* ]]; then

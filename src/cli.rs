@@ -7,9 +7,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod ask;
 mod calibrate;
 mod call;
+mod cleanup;
 pub mod exit;
+mod guard;
 mod init;
 mod out;
 mod plan;
@@ -62,6 +65,12 @@ enum Command {
         /// The word.
         word: String,
     },
+    /// Ask a run to heal, stop and report, from another shell.
+    Halt(ask::HaltArgs),
+    /// Tell a run that a fault which it only observes begins or ends.
+    Mark(ask::MarkArgs),
+    /// Undo what a run left: faults that act on, processes that live on.
+    Cleanup(cleanup::CleanupArgs),
     /// Measure what this machine can generate, and prove that the instrument tells what happened.
     Calibrate(calibrate::CalibrateArgs),
     /// Print the JSON Schema of scenarios (for editors), of summary.json, or of a calibration.
@@ -88,6 +97,12 @@ enum Command {
     /// A load worker; started by mcpload itself.
     #[command(hide = true)]
     Worker,
+    /// Heals when the run cannot; started by mcpload itself.
+    #[command(hide = true)]
+    Guard {
+        /// The run directory.
+        run: PathBuf,
+    },
 }
 
 /// What changes a scenario without copying it.
@@ -235,5 +250,9 @@ pub fn main() -> Exit {
         Command::Wire => serve::wire(),
         Command::Hog(order) => serve::hog(&order),
         Command::Worker => serve::worker(),
+        Command::Guard { run } => guard::guard(&run),
+        Command::Halt(args) => ask::halt(&args),
+        Command::Mark(args) => ask::mark(&args),
+        Command::Cleanup(args) => cleanup::cleanup(&args),
     }
 }

@@ -16,6 +16,7 @@ use crate::record::writer::RunDirectory;
 use crate::registry::SpecError;
 
 pub mod conductor;
+pub mod control;
 mod live;
 mod owners;
 mod player;

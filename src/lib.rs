@@ -19,6 +19,7 @@ pub mod discover;
 pub mod engine;
 pub mod fault;
 pub mod fleet;
+pub mod heal;
 pub mod judge;
 pub mod load;
 pub mod mcp;

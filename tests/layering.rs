@@ -147,6 +147,13 @@ const NEVER: &[(&str, &[&str], &str)] = &[
         "the reference fleet is under test, it does not test",
     ),
     (
+        "heal",
+        &[
+            "engine", "load", "mcp", "analysis", "check", "report", "cli",
+        ],
+        "healing needs nothing of what runs: it must work when that is gone",
+    ),
+    (
         "fleet",
         &["engine", "load", "analysis", "check", "report", "cli"],
         "a fleet is deployed, whatever is then done to it",

@@ -29,7 +29,7 @@ impl SteadyGate {
     }
 
     /// Whether at `at` more than `errors` of the operations that ended in the `over` before the second before it were bad: bad ones
-    /// and all of them, if so. Fewer than [`LEAST`] tell nothing.
+    /// and all of them, if so. Fewer than `LEAST` tell nothing.
     pub fn exceeded(&self, errors: Share, over: Duration, at: Offset) -> Option<(u64, u64)> {
         let (good, total) = self.counted(over, at);
         let bad = total.saturating_sub(good);

@@ -183,8 +183,11 @@ impl Timeline {
             | EventKind::FaultHealing { .. }
             | EventKind::FaultHealed { .. }
             | EventKind::FaultHealProven { .. }
+            | EventKind::GuardActed { .. }
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
-            EventKind::FleetReady { .. }
+            // Whether a guard stands by changes nothing of what was measured.
+            EventKind::GuardLost { .. }
+            | EventKind::FleetReady { .. }
             | EventKind::PhaseBegan { .. }
             | EventKind::WorkerReady { .. } => {}
             EventKind::WorkerEnded { cookies, .. } => {
@@ -236,6 +239,7 @@ impl Timeline {
         | EventKind::FaultHealing { fault }
         | EventKind::FaultHealed { fault }
         | EventKind::FaultHealProven { fault, .. }
+        | EventKind::GuardActed { fault, .. }
         | EventKind::FaultNotHealed { fault, .. }) = kind
         else {
             return;
@@ -249,6 +253,10 @@ impl Timeline {
                 times.effects.clone_from(effects);
             }
             EventKind::FaultFailed { reason, .. } => times.failed = Some(reason.clone()),
+            // It did not act for as long as was planned, so what was seen is not its effect.
+            EventKind::GuardActed { because, .. } if times.healing.is_none() => {
+                times.failed = Some(format!("{because}: the guard undid it"));
+            }
             EventKind::FaultHealing { .. } => times.healing = Some(at),
             EventKind::FaultHealed { .. } => times.heal_returned = Some(at),
             EventKind::FaultHealProven { proof, effects, .. } => {

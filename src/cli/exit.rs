@@ -23,7 +23,7 @@ pub enum Exit {
     Inconclusive,
     /// A fault could not be undone; the environment may still be broken.
     NotHealed,
-    /// SIGINT.
+    /// SIGINT, or `mcpload halt`.
     Interrupted,
     /// SIGTERM or SIGHUP.
     Terminated,
@@ -74,7 +74,7 @@ impl Exit {
             Self::Resilience => "a resilience check failed (recovery, sessions)",
             Self::Inconclusive => "inconclusive: too few samples, or an invalid run",
             Self::NotHealed => "a fault could not be undone",
-            Self::Interrupted => "interrupted by SIGINT (Ctrl-C)",
+            Self::Interrupted => "interrupted by SIGINT (Ctrl-C) or by `mcpload halt`",
             Self::Terminated => "interrupted by SIGTERM or SIGHUP",
         }
     }

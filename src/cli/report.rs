@@ -73,6 +73,13 @@ pub(super) fn conclude(report: &Report, run: &Path, on_inconclusive: OnInconclus
         run.join(layout::REPORT).join("report.html").display()
     ));
     let exit = Exit::of_code(report.verdict.exit);
+    if exit == Exit::NotHealed {
+        // What and how is a finding of the report.
+        out::say(&format!(
+            "a fault could not be undone: do by hand what the report says, or let `mcpload cleanup {}` try again",
+            run.display()
+        ));
+    }
     if exit == Exit::Inconclusive
         && report.verdict.answer == Answer::Inconclusive
         && on_inconclusive == OnInconclusive::Warn

@@ -10,6 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::time_line::{Action, What, time_line};
+use self::windows::{Window, is_observed};
+use super::control::Control;
 use super::live::Live;
 use super::owners::Owners;
 use super::player::{Haste, Player};
@@ -25,6 +27,8 @@ use crate::fleet::address::Network;
 use crate::fleet::affinity;
 use crate::fleet::process::{Place, ProcessFleet};
 use crate::fleet::slot::Fact;
+use crate::heal::guarding::Guarding;
+use crate::heal::open_runs;
 use crate::load::frames::{FromWorker, ToWorker};
 use crate::model::event::Ending;
 use crate::model::{EventKind, Offset};
@@ -35,9 +39,11 @@ use crate::registry::{Family, build};
 
 mod aborting;
 mod aiming;
+mod safety;
 mod set_up;
 mod telling;
 mod time_line;
+mod windows;
 
 /// How far ahead of the moment of Start the time line begins, so that every worker has it in time.
 const LEAD: Duration = Duration::from_millis(300);
@@ -64,7 +70,14 @@ pub async fn execute(
     if let Some(trouble) = trouble {
         notify(Notice::Line(trouble));
     }
-    let signals = Signals::listen().map_err(ExecuteError::SetUp)?;
+    open_runs::note(job.directory.path());
+    let (halt, halted) = mpsc::channel(1);
+    let signals = Signals::listen(halted).map_err(ExecuteError::SetUp)?;
+    let control = Control::listen(job.directory.path(), halt).unwrap_or_else(|error| {
+        let line = format!("the run takes no `mcpload halt` and no `mcpload mark`: {error}");
+        notify(Notice::Line(line));
+        Control::default()
+    });
     let (facts, told) = mpsc::channel(1024);
     let network = Network::picked_by(job.network);
     let fleet = deploy(&job, network, pinning.as_ref(), &facts)?;
@@ -83,6 +96,10 @@ pub async fn execute(
         stop: None,
         at_once: false,
         haste: watch::Sender::new(Haste::None),
+        control,
+        guard: None,
+        unhealed: false,
+        windows: BTreeMap::new(),
         broken: None,
         told,
         job: &job,
@@ -94,6 +111,7 @@ pub async fn execute(
     if let Some(fleet) = fleet {
         conductor.take_down(&fleet).await;
     }
+    conductor.dismiss_guard().await;
     unpin(pinning);
     conductor.finish()
 }
@@ -177,6 +195,13 @@ struct Conductor<'a> {
     at_once: bool,
     /// How much time the faults have that are being played.
     haste: watch::Sender<Haste>,
+    control: Control,
+    /// Stands by where there are faults.
+    guard: Option<Guarding>,
+    /// A fault could not be undone.
+    unhealed: bool,
+    /// The windows of observed faults that were opened.
+    windows: BTreeMap<String, Window>,
     /// The first error of recording.
     broken: Option<std::io::Error>,
     how: Ending,
@@ -211,8 +236,11 @@ impl Conductor<'_> {
         let (heard, mut hearing) = mpsc::channel(64);
         let assignments = self.assignments(source);
         self.open_workers = self.job.plan.workers;
-        let logs = self.job.directory.path().join(layout::WORKERS);
-        let mut workers = match Workers::start(&self.job.binary, &logs, assignments, &heard).await {
+        if !self.post_guard().await {
+            return;
+        }
+        let run = self.job.directory.path();
+        let mut workers = match Workers::start(&self.job.binary, run, assignments, &heard).await {
             Ok(workers) => workers,
             Err(error) => return self.fail(format!("cannot start the load workers: {error}")),
         };
@@ -269,6 +297,8 @@ impl Conductor<'_> {
                 Some((worker, message)) = hearing.recv() => self.hear(worker, message),
                 Some(fact) = self.told.recv() => self.fact(fact),
                 Some(_) = faults.join_next() => {}
+                marked = self.control.marked() => self.mark(marked),
+                heard = safety::of_guard(&mut self.guard) => self.hear_guard(heard),
                 _ = tick.tick() => {
                     self.sample(clock, workers);
                     self.lose_the_silent(workers).await;
@@ -361,6 +391,8 @@ impl Conductor<'_> {
                     workers.tell_all(&ToWorker::Stop { hard: false }).await;
                 }
             }
+            // From now on others may open its window.
+            What::Fault(plan) if is_observed(plan) => {}
             What::Fault(plan) => {
                 let Some(plan) = &self.aimed(plan) else {
                     return;

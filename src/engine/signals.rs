@@ -1,22 +1,25 @@
-//! Signals that ask a run to stop.
+//! Signals that ask a run to stop, and `mcpload halt`, which does the same from another process.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
-/// Listens for SIGINT, SIGTERM and SIGHUP.
+/// Listens for SIGINT, SIGTERM and SIGHUP, and for a request to halt.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
+    halt: mpsc::Receiver<()>,
 }
 
 impl Signals {
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(super) fn listen(halt: mpsc::Receiver<()>) -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            halt,
         })
     }
 
@@ -29,6 +32,7 @@ impl Signals {
             _ = self.interrupt.recv() => ("SIGINT", 130),
             _ = self.terminate.recv() => ("SIGTERM", 143),
             _ = self.hang_up.recv() => ("SIGHUP", 143),
+            Some(()) = self.halt.recv() => ("halt", 130),
         }
     }
 }

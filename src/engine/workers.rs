@@ -13,7 +13,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::fleet::proc::marks;
 use crate::load::frames::{Assignment, Decoder, FromWorker, Message, ToWorker};
+use crate::record::layout;
 
 /// What comes from a worker: its number, and a message or the reason why there will be none any more.
 pub(super) type Heard = (u32, Result<FromWorker, String>);
@@ -26,10 +28,10 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts a worker for each assignment and hands it over.
+    /// Starts a worker for each assignment and hands it over. Their output goes to the run directory, which is absolute.
     pub(super) async fn start(
         binary: &Path,
-        logs: &Path,
+        run: &Path,
         assignments: Vec<Assignment>,
         heard: &mpsc::Sender<Heard>,
     ) -> io::Result<Self> {
@@ -38,6 +40,7 @@ impl Workers {
             writers: Vec::new(),
             readers: JoinSet::new(),
         };
+        let logs = run.join(layout::WORKERS);
         for assignment in assignments {
             let index = assignment.index;
             let (ours, theirs) = StdStream::pair()?;
@@ -46,6 +49,7 @@ impl Workers {
                 |name: &str| std::fs::File::create(logs.join(format!("worker-{index}.{name}.log")));
             let child = Command::new(binary)
                 .arg("worker")
+                .env(marks::RUN, run)
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 .stdout(log("stdout")?)
                 .stderr(log("stderr")?)

@@ -150,7 +150,7 @@ impl Journal {
             let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else {
                 break;
             };
-            lines += read.iter().filter(|byte| **byte == b'\n').count();
+            lines += read.split(|byte| *byte == b'\n').count() - 1;
             last = read.last().copied().unwrap_or(last);
         }
         if last != b'\n' {

@@ -8,6 +8,7 @@ mod crash_loop;
 mod kill;
 mod link;
 mod memory_hog;
+pub(crate) mod observed;
 mod open_files;
 mod pause;
 mod restart;
@@ -36,4 +37,5 @@ pub const FAULTS: &[Kind<dyn Fault>] = &[
     link::refuse::KIND,
     link::limit_bytes::KIND,
     link::answers::KIND,
+    observed::KIND,
 ];

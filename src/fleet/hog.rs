@@ -8,15 +8,10 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use super::proc::{self, ProcessId, Usage};
+use super::proc::{self, ProcessId, Usage, marks};
 use super::process::Place;
 
 pub mod process;
-
-/// The environment variable that names the run directory.
-const RUN: &str = "MCPLOAD_RUN";
-/// The environment variable that names the fault.
-const FAULT: &str = "MCPLOAD_FAULT";
 
 /// What a hog takes.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
@@ -64,8 +59,8 @@ impl Hog {
         }
         let run = place.instances.parent().unwrap_or(&place.instances);
         let child = command
-            .env(RUN, run)
-            .env(FAULT, fault)
+            .env(marks::RUN, run)
+            .env(marks::FAULT, fault)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -15,6 +15,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
 
 use super::bind::Names;
+use super::proc::marks;
 use super::shim::{Ask, Start, Tell, UNKNOWN};
 use crate::plan::{Secret, SlotPlan};
 
@@ -121,18 +122,23 @@ pub fn read_secret(secret: &Secret, scenario_dir: &Path) -> Result<String, Strin
 }
 
 impl Instance {
-    /// Starts a shim and through it the instance.
-    pub(super) async fn start(binary: &Path, start: Start) -> Result<Self, String> {
-        Self::try_start(binary, start)
+    /// Starts a shim and through it the instance; both carry the mark of the run in this (absolute) directory.
+    pub(super) async fn start(binary: &Path, run: &Path, start: Start) -> Result<Self, String> {
+        Self::try_start(binary, run, start)
             .await
             .unwrap_or_else(|error| Err(format!("cannot start a shim: {error}")))
     }
 
-    async fn try_start(binary: &Path, start: Start) -> io::Result<Result<Self, String>> {
+    async fn try_start(
+        binary: &Path,
+        run: &Path,
+        start: Start,
+    ) -> io::Result<Result<Self, String>> {
         let (ours, theirs) = StdStream::pair()?;
         ours.set_nonblocking(true)?;
         let child = Command::new(binary)
             .arg("shim")
+            .env(marks::RUN, run)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())

@@ -9,7 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::canary::{self, Canary};
+use super::proc::marks;
+use super::process::Place;
 use super::slot::{Fact, State};
 use crate::clock;
 use crate::fault::link::LinkRule;
@@ -72,13 +73,13 @@ impl Links {
     /// The slot and the reason of the first that does not.
     pub(super) async fn start(
         plans: Vec<LinkPlan>,
-        binary: &Path,
+        place: &Place,
         facts: &mpsc::Sender<Fact>,
     ) -> Result<Self, (SlotId, String)> {
         let mut links = BTreeMap::new();
         for plan in plans {
             let slot = plan.slot.clone();
-            let link = Link::start(plan, binary, facts.clone())
+            let link = Link::start(plan, place, facts.clone())
                 .await
                 .map_err(|reason| (slot.clone(), reason))?;
             links.insert(slot, Arc::new(link));
@@ -114,11 +115,11 @@ impl Links {
 impl Link {
     async fn start(
         plan: LinkPlan,
-        binary: &Path,
+        place: &Place,
         facts: mpsc::Sender<Fact>,
     ) -> Result<Self, String> {
         let (proxied, direct) = (plan.start.listen, plan.start.upstream);
-        let mut proxy = Proxy::start(binary, plan.start)
+        let mut proxy = Proxy::start(place, plan.start)
             .await
             .map_err(|error| format!("cannot start a proxy: {error}"))?;
         match timeout(ANSWER, proxy.next()).await {
@@ -174,11 +175,12 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn start(binary: &Path, start: Start) -> io::Result<Self> {
+    async fn start(place: &Place, start: Start) -> io::Result<Self> {
         let (ours, theirs) = StdStream::pair()?;
         ours.set_nonblocking(true)?;
-        let child = Command::new(binary)
+        let child = Command::new(&place.binary)
             .arg("wire")
+            .env(marks::RUN, place.run())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -218,7 +220,7 @@ impl Proxy {
         loop {
             tokio::select! {
                 order = orders.recv() => {
-                    let Some((ask, answer)) = order else { return None };
+                    let (ask, answer) = order?;
                     if let Err(error) = self.tell(&ask).await {
                         return Some(format!("its proxy takes no orders: {error}"));
                     }

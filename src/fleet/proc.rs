@@ -1,6 +1,7 @@
 //! What `/proc` says of processes: who they are, who descends from whom, and what they use.
 //!
-//! Reads files; every process may be gone at any moment, which is no error.
+//! Reads files; every process may be gone at any moment, which is no error. Processes that belong to a run are
+//! found by their [`marks`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,9 +9,11 @@ use std::fs;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 pub mod files;
+pub mod marks;
 
 /// A process, and not another one that got its number later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,11 +53,26 @@ impl ProcessId {
     /// # Errors
     /// If it may not be sent.
     pub fn signal(self, signal: Signal) -> Result<bool, Errno> {
-        // Between look and signal the number would have to be freed and to come round again.
-        let Some(pid) = i32::try_from(self.pid).ok().filter(|_| self.is_alive()) else {
+        let number = i32::try_from(self.pid).ok();
+        let Some(pid) = number.and_then(rustix::process::Pid::from_raw) else {
             return Ok(false);
         };
-        match kill(Pid::from_raw(pid), signal) {
+        // What is held stays this process, whatever becomes of its number between look and signal.
+        let held = pidfd_open(pid, PidfdFlags::empty());
+        if !self.is_alive() {
+            return Ok(false);
+        }
+        let sent = match &held {
+            Ok(held) => rustix::process::Signal::from_named_raw(signal as i32)
+                .ok_or(Errno::EINVAL)
+                .and_then(|signal| {
+                    pidfd_send_signal(held, signal)
+                        .map_err(|error| Errno::from_raw(error.raw_os_error()))
+                }),
+            // A kernel before 5.3, or a sandbox.
+            Err(_) => kill(Pid::from_raw(pid.as_raw_nonzero().get()), signal),
+        };
+        match sent {
             Ok(()) => Ok(true),
             Err(Errno::ESRCH) => Ok(false),
             Err(error) => Err(error),
@@ -205,12 +223,12 @@ mod tests {
             .spawn()
             .unwrap();
         let id = ProcessId::of(child.id()).unwrap();
-        id.signal(Signal::SIGSTOP).unwrap();
+        assert_eq!(id.signal(Signal::SIGSTOP), Ok(true));
         let seen = (0..1000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(5));
             id.is_stopped()
         });
-        id.signal(Signal::SIGKILL).unwrap();
+        assert_eq!(id.signal(Signal::SIGKILL), Ok(true));
         child.wait().unwrap();
         assert!(seen && !id.is_alive());
     }

@@ -44,12 +44,19 @@ pub enum FleetError {
 pub struct Place {
     /// The directory of the scenario, from which relative paths count.
     pub scenario_dir: PathBuf,
-    /// `instances/` of the run directory.
+    /// `instances/` of the run directory; both are absolute, as what is started carries the latter as its mark.
     pub instances: PathBuf,
     /// This program, which is also the shim and the reference fleet.
     pub binary: PathBuf,
     /// The processors that the fleet may use; empty: those of mcpload itself.
     pub processors: Vec<u32>,
+}
+
+impl Place {
+    /// The run directory, which marks everything that is started.
+    pub(super) fn run(&self) -> &Path {
+        self.instances.parent().unwrap_or(&self.instances)
+    }
 }
 
 /// A slot as its users see it.
@@ -118,6 +125,7 @@ impl ProcessFleet {
                 .map(|(slot, address)| (slot.clone(), address.to_string()))
                 .collect(),
         );
+        let run = place.run().to_path_buf();
         let mut slots = BTreeMap::new();
         let mut waiting = BTreeMap::new();
         let mut planned_links = Vec::new();
@@ -143,6 +151,7 @@ impl ProcessFleet {
                 links: Arc::clone(&links),
                 scenario_dir: place.scenario_dir.clone(),
                 binary: place.binary.clone(),
+                run: run.clone(),
                 processors: place.processors.clone(),
                 http: http.clone(),
                 state,
@@ -203,7 +212,7 @@ impl ProcessFleet {
             .planned_links
             .lock()
             .map(|mut planned| std::mem::take(&mut *planned));
-        let started = Links::start(planned.unwrap_or_default(), &self.place.binary, &self.facts);
+        let started = Links::start(planned.unwrap_or_default(), &self.place, &self.facts);
         let links = started
             .await
             .map_err(|(slot, reason)| FleetError::NotReady {
@@ -292,7 +301,7 @@ impl ProcessFleet {
     /// The proxies, by the slot behind them.
     pub fn proxies(&self) -> Vec<(SlotId, u32)> {
         let links = self.links.get().into_iter();
-        let pids = links.flat_map(|links| links.pids());
+        let pids = links.flat_map(Links::pids);
         pids.map(|(slot, pid)| (slot.clone(), pid)).collect()
     }
 

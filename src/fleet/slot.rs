@@ -89,6 +89,8 @@ pub(super) struct Post {
     pub(super) links: Arc<BTreeMap<SlotId, String>>,
     pub(super) scenario_dir: PathBuf,
     pub(super) binary: PathBuf,
+    /// The run directory.
+    pub(super) run: PathBuf,
     pub(super) processors: Vec<u32>,
     pub(super) http: reqwest::Client,
     pub(super) state: watch::Sender<State>,
@@ -223,7 +225,7 @@ impl Post {
         };
         let mut start = instance::prepare(&self.plan, &names, &self.scenario_dir, &self.binary)?;
         start.processors.clone_from(&self.processors);
-        let instance = Instance::start(&self.binary, start).await?;
+        let instance = Instance::start(&self.binary, &self.run, start).await?;
         self.set(incarnation, Standing::Starting, Some(instance.shim()));
         let address = self.address.to_string();
         self.tell(EventKind::SlotStarted {

@@ -105,6 +105,14 @@ pub enum EventKind {
     WorkerLost { worker: u32, reason: String },
     /// The proxy before a slot ended by itself: what follows on that link says nothing about the fleet.
     LinkLost { slot: SlotId, reason: String },
+    /// The guard undid a fault, or tried to, although the run went on: `because` the conductor had not.
+    GuardActed {
+        fault: String,
+        because: String,
+        outcome: String,
+    },
+    /// The guard ended. `again`: another one was started in its place.
+    GuardLost { reason: String, again: bool },
     /// Somebody asked the run to stop.
     Interrupted { signal: String },
     /// The run stopped itself.

@@ -34,5 +34,7 @@ pub const INSTANCES: &str = "instances";
 pub const WORKERS: &str = "workers";
 /// Derived; written beside and renamed.
 pub const REPORT: &str = "report";
-/// Held (by `flock`) as long as the run is executed.
+/// A socket that takes requests as long as the run is executed: to halt, to mark.
+pub const CONTROL: &str = "control";
+/// Held (by `flock`) as long as the run is executed; a `fleet::proc::ProcessId` says by whom. JSON.
 pub const LOCK: &str = "lock";

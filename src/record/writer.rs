@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout;
 use super::rows::{Binding, RunFacts, SampleRow, counts_header};
+use crate::fleet::proc::ProcessId;
 use crate::model::{Call, Event, ProtocolVersion, SessionRow};
 use crate::plan::Plan;
 
@@ -42,6 +43,8 @@ impl RunDirectory {
                 "another process holds its lock",
             )
         })?;
+        // For whoever finds the lock held, and for `mcpload cleanup` and its like: who that is.
+        serde_json::to_writer(&lock, &ProcessId::own())?;
         for directory in [layout::INSTANCES, layout::WORKERS, layout::INPUTS] {
             fs::create_dir(path.join(directory))?;
         }

@@ -32,7 +32,7 @@ fn status(story: &Story, instance: &str) -> String {
 #[test]
 fn terminate_lets_the_instance_drain_and_its_policy_brings_the_next() {
     let mut played = Played::example("terminate");
-    let story = played.to_its_end();
+    let story = played.ended();
     let target = story.targets()[0].clone();
     assert_eq!(status(&story, &target), "exit 0", "{}", story.printed);
     let (began, gone) = (story.at("fault-began"), story.at("fault-effective"));
@@ -61,7 +61,7 @@ fn terminate_lets_the_instance_drain_and_its_policy_brings_the_next() {
 #[test]
 fn restart_brings_the_next_incarnation_at_once() {
     let mut played = Played::example("restart");
-    let story = played.to_its_end();
+    let story = played.ended();
     let target = story.targets()[0].clone();
     let slot = target.replace("#1", "");
     let next = format!("{slot}#2");
@@ -85,7 +85,7 @@ fn restart_brings_the_next_incarnation_at_once() {
 #[test]
 fn a_crash_loop_kills_every_incarnation_until_it_is_over() {
     let mut played = Played::example("crash-loop");
-    let story = played.to_its_end();
+    let story = played.ended();
     let slot = story.targets()[0].replace("#1", "");
     let (began, healed) = (story.at("fault-began"), story.at("fault-healed"));
     let prefix = format!("{slot}#");
@@ -120,7 +120,7 @@ fn a_crash_loop_kills_every_incarnation_until_it_is_over() {
 #[test]
 fn stop_holds_the_slot_down_for_its_duration_whatever_the_policy_says() {
     let mut played = Played::example("stop");
-    let story = played.to_its_end();
+    let story = played.ended();
     let target = story.targets()[0].clone();
     let slot = target.replace("#1", "");
     let next = format!("{slot}#2");
@@ -143,7 +143,7 @@ fn stop_for_good_leaves_the_slot_down() {
     let mut played = Played::fragment(
         "[[fault]]\nname = \"gone\"\nkind = \"stop\"\ntarget = { slot = \"server-2\" }\nat = \"chaos + 1s\"\nfor_good = true\n",
     );
-    let story = played.to_its_end();
+    let story = played.ended();
     assert_eq!(starts(&story, "server-2"), ["server-2#1"]);
     let abandoned = story
         .events

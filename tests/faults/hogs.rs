@@ -71,7 +71,7 @@ fn a_cpu_hog_slows_its_target_and_leaves_the_load_as_it_was_or_the_window_is_inv
         environment.contains("MCPLOAD_FAULT=one-is-starved\n"),
         "{environment}"
     );
-    let story = played.to_its_end();
+    let story = played.ended();
     let target = story.targets()[0].clone();
     let (began, effective) = (story.at("fault-began"), story.at("fault-applied"));
     let healing = story.at("fault-healing");
@@ -110,7 +110,7 @@ fn a_memory_hog_holds_what_was_asked_for_and_gives_it_back() {
     assert!(kibibytes >= 64 << 10, "{resident}");
     played.run.wait_for_event("fault-heal-proven", "short");
     assert_eq!(hogs(&played), []);
-    played.to_its_end();
+    played.ended();
 }
 
 /// The limit of open files that `/proc` shows.
@@ -171,7 +171,7 @@ fn open_files_lets_no_new_connection_in_until_it_is_healed() {
     played.run.wait_for_event("fault-heal-proven", "full");
     assert_eq!(limit(pid), usual);
     assert!(answers(address, &mut Vec::new()));
-    let story = played.to_its_end();
+    let story = played.ended();
     let exits = story
         .events
         .iter()

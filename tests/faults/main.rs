@@ -1,13 +1,6 @@
 //! Every fault, as its own documentation shows it: the example of each kind is put into one scenario, run with the real binary,
 //! and its effect is measured by something that the fault's code has no part in.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, which clippy takes for production code"
-)]
-
 #[cfg(test)]
 #[path = "../runs/support.rs"]
 #[expect(dead_code, reason = "shared with the tests of scenarios and processes")]

@@ -59,11 +59,16 @@ pub(crate) struct Played {
 impl Played {
     /// Starts the scenario with the example of this kind's documentation.
     pub(crate) fn example(kind: &str) -> Self {
-        Self::fragment(&format!("{FLEET}\n{}", example(kind)))
+        Self::fragment(example(kind))
+    }
+
+    /// Starts the scenario with this fragment.
+    pub(crate) fn fragment(fragment: &str) -> Self {
+        Self::with(&format!("{FLEET}\n{fragment}"))
     }
 
     /// Starts the scenario with this fleet, and whatever stands beside it.
-    pub(crate) fn fragment(fragment: &str) -> Self {
+    pub(crate) fn with(fragment: &str) -> Self {
         let (running, freed) = &RUNNING;
         let mut count = running.lock().unwrap();
         while *count >= AT_ONCE {
@@ -80,7 +85,7 @@ impl Played {
     }
 
     /// Waits for the end; the run is complete, its fault was proven and healed, and nothing is left.
-    pub(crate) fn to_its_end(&mut self) -> Story {
+    pub(crate) fn ended(&mut self) -> Story {
         let code = self.run.exit_code();
         let printed = self.run.printed();
         // What load sees of the fault is no promise of this scenario; an undo that failed would be 8, an unproven fault 7.

@@ -7,7 +7,7 @@ use crate::played::{Played, later, pid_of, state_of};
 #[test]
 fn kill_ends_the_instance_and_its_policy_brings_the_next() {
     let mut played = Played::example("kill");
-    let story = played.to_its_end();
+    let story = played.ended();
     let targets = story.targets();
     assert_eq!(targets.len(), 1);
     // Nothing that it served was sent after its death, and the next incarnation serves.
@@ -40,8 +40,8 @@ fn pause_stops_every_process_of_the_instance_and_lets_it_go_on() {
     // The event may be a moment old when it is read, but the fault lasts for seconds.
     assert_eq!(state_of(pid), Some('T'));
 
-    let story = played.to_its_end();
-    assert_eq!(story.targets(), [target.clone()]);
+    let story = played.ended();
+    assert_eq!(story.targets(), std::slice::from_ref(&target));
     let (stopped, went_on) = (story.at("fault-effective"), story.at("fault-healing"));
     assert!(went_on >= later(stopped, Duration::from_millis(2_500)));
     // What was on its way from the server when it stopped may still arrive.

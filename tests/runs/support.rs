@@ -65,17 +65,30 @@ impl Run {
             "--out".as_ref(),
             out.as_ref(),
         ];
-        Self::of(temp, &words, further)
+        Self::of(temp, &words, further, &[])
+    }
+
+    /// The same, with environment variables.
+    pub(crate) fn start_with(scenario: &Path, environment: &[(&str, &str)]) -> Self {
+        let temp = TempDir::new().unwrap();
+        let out = temp.path().join("run");
+        let words: [&OsStr; 4] = [
+            "run".as_ref(),
+            scenario.as_ref(),
+            "--out".as_ref(),
+            out.as_ref(),
+        ];
+        Self::of(temp, &words, &[], environment)
     }
 
     /// Starts `mcpload calibrate` with further arguments; its temporary directory, [`Self::scratch`], is the run's alone.
     pub(crate) fn calibrate(further: &[&str]) -> Self {
         let temp = TempDir::new().unwrap();
         fs::create_dir(temp.path().join(SCRATCH)).unwrap();
-        Self::of(temp, &["calibrate".as_ref()], further)
+        Self::of(temp, &["calibrate".as_ref()], further, &[])
     }
 
-    fn of(temp: TempDir, words: &[&OsStr], further: &[&str]) -> Self {
+    fn of(temp: TempDir, words: &[&OsStr], further: &[&str], environment: &[(&str, &str)]) -> Self {
         let mark = temp.path().to_string_lossy().into_owned();
         let output = |name: &str| fs::File::create(temp.path().join(name)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcpload"));
@@ -87,7 +100,10 @@ impl Run {
             .args(words)
             .args(further)
             .env(MARK, &mark)
+            // Runs that are killed stay noted there: not in the state of the user who tests.
+            .env("XDG_STATE_HOME", temp.path().join("state"))
             .env("NO_COLOR", "1")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output("stdout"))
             .stderr(output("stderr"))
@@ -226,14 +242,25 @@ impl Run {
 
     /// Runs `mcpload report` on the run directory; its exit code.
     pub(crate) fn report(&self) -> Option<i32> {
+        self.about(&["report"], &[]).0
+    }
+
+    /// Runs a command of mcpload on the run directory, with further arguments; its exit code and what it said.
+    pub(crate) fn about(&self, command: &[&str], further: &[&str]) -> (Option<i32>, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_mcpload"))
-            .arg("report")
+            .args(command)
             .arg(self.directory())
+            .args(further)
+            .env("XDG_STATE_HOME", self.temp.path().join("state"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        output.status.code()
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
     }
 
     /// A JSON file of the run directory.

@@ -20,6 +20,7 @@ pub(crate) fn constant(rate: &str, length: Duration) -> Plan {
         seed: Seed(11),
         workers: 1,
         pinning: None,
+        abort: None,
         record: RecordPlan::default(),
         fleet: FleetPlan {
             driver: spec("external", json!({})),

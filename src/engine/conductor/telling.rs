@@ -9,6 +9,7 @@ use crate::engine::workers::Workers;
 use crate::engine::{Ended, ExecuteError, Figures, Notice};
 use crate::fleet::proc;
 use crate::fleet::slot::Fact;
+use crate::heal::open_runs;
 use crate::load::frames::{Level, Second};
 use crate::model::event::Ending;
 use crate::model::metric::{CPU_SECONDS, OPEN_FILES, PROCESSES, RESIDENT_BYTES, UNDER_WAY};
@@ -121,10 +122,19 @@ impl Conductor<'_> {
     }
 
     pub(super) fn fact(&mut self, fact: Fact) {
+        self.unhealed |= matches!(fact.1, EventKind::FaultNotHealed { .. });
         self.mention(&fact.1);
+        let opens = matches!(
+            fact.1,
+            EventKind::SlotExited { .. } | EventKind::SlotReady { .. }
+        );
+        let seen = opens.then(|| fact.clone());
         match self.clock {
             Some(clock) => self.record(clock, fact),
             None => self.pending.push(fact),
+        }
+        if let Some(seen) = seen {
+            self.observe(&seen);
         }
     }
 
@@ -241,6 +251,9 @@ impl Conductor<'_> {
             self.how
         };
         self.fact((clock::now(), EventKind::RunEnded { how }));
+        if !self.unhealed {
+            open_runs::forget(self.job.directory.path());
+        }
         match self.broken {
             Some(source) => Err(record_error(self.job, source)),
             None => Ok(Ended {

@@ -1,0 +1,90 @@
+//! What keeps a run from doing lasting harm when it cannot heal itself: the guard.
+
+use super::Conductor;
+use super::windows::is_observed;
+use crate::clock;
+use crate::heal::guard::Tell;
+use crate::heal::guarding::{Guarding, Heard};
+use crate::model::EventKind;
+
+/// The next that is heard of the guard; for ever nothing, if there is none.
+///
+/// # Cancel safety
+/// Yes: nothing that was heard is lost.
+pub(super) async fn of_guard(guard: &mut Option<Guarding>) -> Heard {
+    match guard {
+        Some(guard) => guard.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Conductor<'_> {
+    /// Starts a guard if there are faults of ours. False if it does not start: without it nothing is injected.
+    pub(super) async fn post_guard(&mut self) -> bool {
+        // What others do is theirs to undo.
+        if self.job.plan.faults.iter().all(is_observed) {
+            return true;
+        }
+        match Guarding::start(&self.job.binary, self.job.directory.path()).await {
+            Ok(guard) => {
+                self.guard = Some(guard);
+                true
+            }
+            Err(error) => {
+                self.fail(format!("cannot start the guard of the faults: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Everything is healed and down: the guard may go.
+    pub(super) async fn dismiss_guard(&mut self) {
+        if let Some(guard) = self.guard.take() {
+            for heard in guard.done().await {
+                self.hear_guard(heard);
+            }
+        }
+    }
+
+    pub(super) fn hear_guard(&mut self, heard: Heard) {
+        let kind = match heard {
+            Heard::Told(Tell::Ready) => return,
+            Heard::Told(Tell::Undone {
+                fault,
+                because,
+                words,
+            }) => {
+                self.line(format!("{because}: the guard undid {fault}: {words}"));
+                EventKind::GuardActed {
+                    fault,
+                    because,
+                    outcome: words,
+                }
+            }
+            Heard::Told(Tell::NotUndone {
+                fault,
+                because,
+                by_hand,
+            }) => {
+                self.line(format!(
+                    "{because}: the guard could not undo {fault}; by hand: {by_hand}"
+                ));
+                EventKind::GuardActed {
+                    fault,
+                    because,
+                    outcome: format!("not undone; by hand: {by_hand}"),
+                }
+            }
+            Heard::Lost { reason, again } => {
+                let then = if again {
+                    "another one stands by"
+                } else {
+                    "none stands by any more; if this run is killed, `mcpload cleanup` heals"
+                };
+                self.line(format!("the guard is lost: {reason}; {then}"));
+                EventKind::GuardLost { reason, again }
+            }
+        };
+        self.fact((clock::now(), kind));
+    }
+}
