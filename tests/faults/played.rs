@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::runs::{Run, written};
 
 /// So many runs at once: their load is light, and nothing here depends on speed.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 5;
 
 /// Three servers behind a balancer, light load, and time enough to see a fault begin and end.
 const BASE: &str = r#"
