@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use support::{Run, alone, scenario, written};
+use support::{Run, beside_others, scenario, written};
 use tempfile::TempDir;
 
 /// All must be gone within 2 s. The bound is wider because the processes need the processor in order to die, and a machine
@@ -43,7 +43,7 @@ fn event_kinds(run: &Run) -> Vec<String> {
 
 #[test]
 fn killed_in_the_middle_it_leaves_no_process_and_a_run_that_can_be_judged() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = quickstart_in_the_middle();
     let known = run.descendants();
     // Three servers and a balancer, a shim for each, and at least one worker.
@@ -61,7 +61,7 @@ fn killed_in_the_middle_it_leaves_no_process_and_a_run_that_can_be_judged() {
 
 #[test]
 fn interrupted_once_it_stops_and_reports() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = quickstart_in_the_middle();
     run.signal(Signal::SIGINT);
     assert_eq!(run.exit_code(), Some(130), "{}", run.printed());
@@ -82,7 +82,7 @@ fn interrupted_once_it_stops_and_reports() {
 /// noticed outside its worker.
 #[test]
 fn interrupted_while_users_of_a_closed_model_act_it_stops_and_reports_as_ever() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = Run::start(&scenario("closed-users"), &["--set", "seed=11"]);
     run.wait_for_event("phase-began", "\"steady\"");
     let from = Instant::now();
@@ -119,7 +119,7 @@ fn interrupted_while_users_of_a_closed_model_act_it_stops_and_reports_as_ever() 
 
 #[test]
 fn interrupted_while_a_server_is_down_it_leaves_nothing_to_heal() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = Run::start(&scenario("quickstart"), &["--set", "seed=12"]);
     run.wait_for_event("fault-began", "one-dies");
     run.signal(Signal::SIGINT);
@@ -131,7 +131,7 @@ fn interrupted_while_a_server_is_down_it_leaves_nothing_to_heal() {
 
 #[test]
 fn interrupted_twice_it_leaves_at_once() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = quickstart_in_the_middle();
     run.signal(Signal::SIGINT);
     // The second must come as another signal: two that are pending at once are one.
@@ -146,7 +146,7 @@ fn interrupted_twice_it_leaves_at_once() {
 
 #[test]
 fn terminated_it_stops_and_says_so() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = quickstart_in_the_middle();
     run.signal(Signal::SIGTERM);
     assert_eq!(run.exit_code(), Some(143), "{}", run.printed());
@@ -155,7 +155,7 @@ fn terminated_it_stops_and_says_so() {
 
 #[test]
 fn a_fleet_that_never_becomes_ready_is_given_up() {
-    let _alone = alone();
+    let _room = beside_others();
     let directory = TempDir::new().unwrap();
     let path = written(
         &directory,
@@ -197,7 +197,7 @@ rate = "100/s"
 
 #[test]
 fn a_wrong_scenario_starts_nothing() {
-    let _alone = alone();
+    let _room = beside_others();
     let directory = TempDir::new().unwrap();
     let path = written(&directory, "version = 1\nname = \"wrong\"\nfleeet = {}\n");
     let mut run = Run::start(&path, &[]);

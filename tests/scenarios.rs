@@ -12,10 +12,10 @@ mod support;
 mod ended;
 
 use ended::Ended;
-use support::alone;
+use support::{alone, beside_others};
 
 fn the_healthy_fleet_passes(seed: &str) {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("quickstart", seed);
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     assert_eq!(
@@ -42,7 +42,7 @@ fn the_healthy_fleet_passes_with_another_seed() {
 
 #[test]
 fn a_server_that_never_comes_back_fails_the_recovery_check_alone() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("no-restart", "seed=3");
     let victim = ended.victim();
     ended.fails_only(6, "recovery-time", &victim);
@@ -51,7 +51,7 @@ fn a_server_that_never_comes_back_fails_the_recovery_check_alone() {
 
 #[test]
 fn a_server_that_hangs_is_over_when_it_goes_on() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("one-hangs", "seed=3");
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     let summary = ended.run.json("report/summary.json");
@@ -64,7 +64,7 @@ fn a_server_that_hangs_is_over_when_it_goes_on() {
 
 #[test]
 fn a_balancer_without_failover_fails_the_errors_objective_alone() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("no-failover", "seed=4");
     let victim = ended.victim();
     ended.fails_only(4, "errors", &victim);
@@ -72,14 +72,14 @@ fn a_balancer_without_failover_fails_the_errors_objective_alone() {
 
 #[test]
 fn a_slow_server_fails_the_latency_objective_alone() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("slow-server", "seed=5");
     ended.fails_only(4, "latency", "server-1");
 }
 
 #[test]
 fn a_server_that_is_asked_to_leave_leaves_without_a_failed_call() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("drain", "seed=11");
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     let fault = &ended.run.json("report/summary.json")["analysis"]["faults"][0];
@@ -90,7 +90,7 @@ fn a_server_that_is_asked_to_leave_leaves_without_a_failed_call() {
 
 #[test]
 fn a_rate_beyond_the_machine_blames_nobody_but_the_generator() {
-    let _alone = alone();
+    let _room = alone();
     let ended = Ended::of("beyond-the-machine", "seed=6");
     assert_eq!(ended.code, Some(7), "{}", ended.told());
     let failing = ended.with_answer("fail");
@@ -111,7 +111,7 @@ fn a_rate_beyond_the_machine_blames_nobody_but_the_generator() {
 
 #[test]
 fn users_of_a_closed_model_are_served() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("closed-users", "seed=7");
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     let summary = ended.run.json("report/summary.json");
@@ -127,7 +127,7 @@ fn users_of_a_closed_model_are_served() {
 
 #[test]
 fn a_spike_is_served_and_its_arrivals_are_those_of_the_plan() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("spike", "seed=8");
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     let summary = ended.run.json("report/summary.json");
@@ -141,7 +141,7 @@ fn a_spike_is_served_and_its_arrivals_are_those_of_the_plan() {
 
 #[test]
 fn a_crowd_that_keeps_a_pace_is_served_and_its_response_times_count_from_the_pace() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("ramping-users", "seed=9");
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     let summary = ended.run.json("report/summary.json");
@@ -158,7 +158,7 @@ fn a_crowd_that_keeps_a_pace_is_served_and_its_response_times_count_from_the_pac
 
 #[test]
 fn idle_sessions_are_held_and_those_that_are_lost_are_replaced() {
-    let _alone = alone();
+    let _room = beside_others();
     let ended = Ended::of("idle-sessions", "seed=10");
     assert_eq!(ended.code, Some(0), "{}", ended.told());
     let summary = ended.run.json("report/summary.json");

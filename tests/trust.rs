@@ -52,7 +52,7 @@ fn trust_of(summary: &Value, phase: &str) -> Value {
 
 #[test]
 fn a_wrong_answer_fails_a_run_whose_generator_cannot_keep_up() {
-    let _alone = alone();
+    let _room = alone();
     let directory = TempDir::new().unwrap();
     let text = std::fs::read_to_string(scenario("beyond-the-machine")).unwrap();
     let path = written(
@@ -117,7 +117,7 @@ errors = { under = "5%" }
 
 #[test]
 fn a_worker_that_is_killed_makes_the_run_invalid_and_never_silently_smaller() {
-    let _alone = alone();
+    let _room = alone();
     let directory = TempDir::new().unwrap();
     let mut run = Run::start(&written(&directory, STEADY), &["--set", "seed=21"]);
     run.wait_for_event("phase-began", "\"second\"");
@@ -146,7 +146,7 @@ fn a_worker_that_is_killed_makes_the_run_invalid_and_never_silently_smaller() {
 
 #[test]
 fn load_and_fleet_have_processors_of_their_own_and_the_run_says_which() {
-    let _alone = alone();
+    let _room = alone();
     let directory = TempDir::new().unwrap();
     let path = written(&directory, STEADY);
     let mut run = Run::start(&path, &["--set", "seed=22", "--set", "phase.1.duration=1s"]);
@@ -238,7 +238,7 @@ rate = "500/s"
 
 #[test]
 fn a_server_that_is_paused_keeps_its_share_of_the_arrivals() {
-    let _alone = alone();
+    let _room = alone();
     let directory = TempDir::new().unwrap();
     let mut run = Run::start(&written(&directory, DIRECT), &["--set", "seed=23"]);
     run.wait_for_event("phase-began", "\"paused\"");
@@ -304,7 +304,7 @@ fn gone_after_one() -> String {
 
 #[test]
 fn a_target_at_its_worst_is_judged_in_bounded_time() {
-    let _alone = alone();
+    let _room = alone();
     let silent = target(|mut stream| {
         let mut buffer = [0; 4096];
         while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
@@ -368,7 +368,7 @@ errors = {{ under = "50%" }}
 
 #[test]
 fn more_connections_than_a_process_may_have_are_refused_before_anything_starts() {
-    let _alone = alone();
+    let _room = alone();
     let directory = TempDir::new().unwrap();
     let path = written(&directory, STEADY);
     let mut run = Run::start(

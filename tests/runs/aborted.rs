@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::support::{Run, alone, written};
+use super::support::{Run, beside_others, written};
 
 /// A minute of load on three servers, of which one hangs; `abort` is what ends it.
 fn scenario(abort: &str, hang: &str) -> String {
@@ -65,7 +65,7 @@ fn aborted(run: &Run, reason: &str) {
 
 #[test]
 fn a_run_whose_errors_exceed_what_may_be_is_aborted_and_healed() {
-    let _alone = alone();
+    let _room = beside_others();
     let temp = TempDir::new().unwrap();
     let text = scenario(r#"{ errors = "50%", over = "2s" }"#, "server");
     let mut run = Run::start(&written(&temp, &text), &[]);
@@ -81,7 +81,7 @@ fn a_run_whose_errors_exceed_what_may_be_is_aborted_and_healed() {
 
 #[test]
 fn a_run_is_aborted_when_a_file_appears_or_a_url_does_not_answer() {
-    let _alone = alone();
+    let _room = beside_others();
     let temp = TempDir::new().unwrap();
     let text = scenario(r#"{ file = "stop" }"#, "server");
     let mut run = Run::start(&written(&temp, &text), &[]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Run, alone, within};
+use crate::support::{Run, alone, beside_others, within};
 
 /// The schema of a calibration, as the binary prints it.
 fn schema() -> jsonschema::Validator {
@@ -31,7 +31,7 @@ fn number(proof: &Value, name: &str) -> u64 {
 /// so slow that nothing can be told, the calibration says so with 7.
 #[test]
 fn the_instrument_shows_a_pause_and_known_delays_and_counts_every_call() {
-    let _alone = alone();
+    let _room = alone();
     let mut run = Run::calibrate(&["--only", "proofs", "--json"]);
     let code = run.exit_code();
     run.assert_nothing_left();
@@ -82,7 +82,7 @@ fn the_instrument_shows_a_pause_and_known_delays_and_counts_every_call() {
 
 #[test]
 fn interrupted_a_calibration_leaves_neither_processes_nor_files() {
-    let _alone = alone();
+    let _room = beside_others();
     let mut run = Run::calibrate(&[]);
     let begun = within(Duration::from_mins(1), || {
         run.printed().contains("answers after 5 ms") && run.marked().len() >= 3
@@ -98,7 +98,7 @@ fn interrupted_a_calibration_leaves_neither_processes_nor_files() {
 
 #[test]
 fn a_calibration_is_not_written_over_anything() {
-    let _alone = alone();
+    let _room = alone();
     let directory = tempfile::TempDir::new().unwrap();
     std::fs::write(directory.path().join("mine"), "mine").unwrap();
     let path = directory.path().to_string_lossy().into_owned();

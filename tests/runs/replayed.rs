@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{Run, alone, written};
+use super::support::{Run, beside_others, written};
 
 const TWO_KILLS: &str = r#"
 version = 1
@@ -58,7 +58,7 @@ fn is_one_server(slots: &[String]) -> bool {
 
 #[test]
 fn a_replay_has_the_same_plan_and_hits_the_same_slots() {
-    let _alone = alone();
+    let _room = beside_others();
     let temp = TempDir::new().unwrap();
     // No seed is given: what was drawn is kept with the run.
     let mut first = Run::start(&written(&temp, TWO_KILLS), &["--on-inconclusive", "warn"]);

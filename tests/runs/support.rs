@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -25,11 +25,41 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Whatever a run does, it has ended by then; the longest scenario has 24 s of load.
 pub(crate) const RUN_LIMIT: Duration = Duration::from_mins(2);
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// So many runs of light load (200/s) take a third of a small machine each, and mostly wait.
+const AT_ONCE: usize = 3;
 
-/// Held while a run is executed: two at once would measure each other.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Room for a run, held while it is executed.
+pub(crate) struct Room(usize);
+
+/// For a run that takes all that the machine has, or measures how much that is: two at once would measure each other.
+pub(crate) fn alone() -> Room {
+    Room::of(AT_ONCE)
+}
+
+/// For a run of light load, whose promises have room for others beside it.
+pub(crate) fn beside_others() -> Room {
+    Room::of(1)
+}
+
+impl Room {
+    fn of(shares: usize) -> Self {
+        let (taken, freed) = &TAKEN;
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken + shares > AT_ONCE {
+            taken = freed.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += shares;
+        Self(shares)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *TAKEN.0.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        TAKEN.1.notify_all();
+    }
 }
 
 /// The path of a scenario of the project.
