@@ -27,6 +27,7 @@ pub mod part;
 mod request;
 mod rule;
 mod selector;
+mod tokens;
 mod transformer;
 
 pub use actions::help;
@@ -38,6 +39,7 @@ pub use selector::{CONDITIONS, Counts, On, Selector, Session};
 pub use transformer::Transformer;
 
 use actions::{Context, Edit, Kept};
+use tokens::Tokens;
 
 /// The rules of a listener or a link, and how often each has hit.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ struct Armed {
     rule: Rule,
     counts: Counts,
     kept: Kept,
+    tokens: Tokens,
 }
 
 impl Rules {
@@ -60,6 +63,7 @@ impl Rules {
             rule,
             counts: Counts::default(),
             kept: Arc::default(),
+            tokens: Tokens::default(),
         };
         Self {
             seed,
@@ -78,6 +82,11 @@ impl Rules {
         for (place, armed) in self.armed.iter_mut().enumerate() {
             let rule = &armed.rule;
             if !rule.selector().meets(request) {
+                continue;
+            }
+            if let Some(uses) = rule.selector().token_uses
+                && !armed.tokens.is_used_up(request.token, uses.get())
+            {
                 continue;
             }
             let group = u32::try_from(place).unwrap_or(u32::MAX >> 1);

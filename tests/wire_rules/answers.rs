@@ -298,3 +298,25 @@ fn a_rule_that_is_none_is_refused_with_a_hint() {
         assert!(error.contains(says), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_token_that_was_used_often_enough_is_refused_and_another_one_is_not() {
+    let server = Server::start(&["status=401,token-uses=2"], &["--json"]).await;
+    let with = |token: &str| {
+        let request = echo("hello");
+        request.replacen("\r\n", &format!("\r\nauthorization: Bearer {token}\r\n"), 1)
+    };
+    let mut statuses = Vec::new();
+    for token in ["old", "old", "old", "new", "old"] {
+        let answer = server.ask(&with(token)).await;
+        assert_eq!(
+            answer.status == 401,
+            answer.header("www-authenticate").is_some()
+        );
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [200, 200, 401, 200, 401]);
+    // What carries no token has none that could expire.
+    assert_eq!(server.ask(&echo("hello")).await.status, 200);
+    server.stop().await;
+}

@@ -194,7 +194,7 @@ pub fn help() -> String {
         let _ = writeln!(text, "  {}", described(parameter));
     }
     text.push_str(
-        "\nExamples: status=503,retry-after=2,share=10%   cut-stream=3,method=tools/call,nth=2",
+        "\nExamples: status=503,retry-after=2,share=10%   cut-stream=3,method=tools/call,nth=2   status=401,token-uses=100",
     );
     text
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::tokens;
 use crate::mcp::header::{METHOD, PROTOCOL_VERSION, SESSION_ID};
 use crate::model::ProtocolVersion;
 use crate::model::protocol::Era;
@@ -26,6 +27,8 @@ pub struct Request {
     pub era: Option<Era>,
     /// The session header.
     pub session: Option<String>,
+    /// Which token it carries in `Authorization`: a number that tells it from others, and nothing of it.
+    pub token: Option<u64>,
 }
 
 /// What a request carries.
@@ -78,6 +81,9 @@ impl Request {
         let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
         let mut request = Self {
             session: headers.get(SESSION_ID).and_then(text),
+            token: headers
+                .get(header::AUTHORIZATION)
+                .map(|value| tokens::number(value.as_bytes())),
             ..Self::default()
         };
         let mut version = headers.get(PROTOCOL_VERSION).and_then(text);

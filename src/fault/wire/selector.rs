@@ -31,6 +31,8 @@ pub struct Selector {
     pub session: Option<Session>,
     /// A share of the sessions, drawn by their id; what carries none is not hit.
     pub sessions: Option<Share>,
+    /// Only tokens that the rule has met so often before; what carries none is not hit.
+    pub token_uses: Option<NonZeroU64>,
     /// Leave out so many first.
     pub skip: u64,
     /// Of those, every n-th.
@@ -108,6 +110,11 @@ pub const CONDITIONS: &[Parameter] = &[
         "a share of the sessions, drawn by their ids",
     ),
     condition(
+        "token-uses",
+        NUMBER,
+        "lets each token (of `Authorization`) pass N times, as one that expires; with status=401 clients need another",
+    ),
+    condition(
         "skip",
         NUMBER,
         "leaves out the first N of those that meet the conditions above",
@@ -178,6 +185,7 @@ impl Selector {
                 .replace(pick(SESSIONS, given).ok_or(word)?)
                 .is_some(),
             "sessions" => self.sessions.replace(share()?).is_some(),
+            "token-uses" => self.token_uses.replace(number()?).is_some(),
             "skip" => std::mem::replace(&mut self.skip, number()?.get()) != 0,
             "nth" => self.nth.replace(number()?).is_some(),
             "share" => self.share.replace(share()?).is_some(),
@@ -207,6 +215,10 @@ impl Selector {
             self.session.and_then(|with| name(SESSIONS, with)),
         )?;
         item("sessions", sessions.as_deref())?;
+        item(
+            "token-uses",
+            self.token_uses.map(|uses| uses.to_string()).as_deref(),
+        )?;
         item("skip", number(self.skip).as_deref())?;
         item("nth", self.nth.map(|nth| nth.to_string()).as_deref())?;
         item("share", share.as_deref())?;
@@ -370,6 +382,7 @@ mod tests {
             tool: Some("echo".to_owned()),
             era: Some(Era::Legacy),
             session: Some("s".to_owned()),
+            token: None,
         };
         for (text, meets) in [
             ("", true),
