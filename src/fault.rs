@@ -63,6 +63,12 @@ pub trait Fault: Send + Sync {
     /// Sees that it acts on its path.
     fn prove<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Proof, FaultError>>;
 
+    /// Measures while it acts, for as long as that lasts: dropped when the undo begins. What it finds is part of the proof of the
+    /// heal, for a proof that waits for figures would be late.
+    fn measure<'a>(&'a mut self, _scene: &'a Scene<'a>) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
     /// Undoes it; idempotent.
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>>;
 
@@ -180,6 +186,7 @@ pub trait FleetHands: Send + Sync {
 
     /// What can be done to the links that have a proxy.
     fn links(&self) -> &dyn LinkHands;
+
     /// Waits until this incarnation of the slot runs no more; at once if there is none.
     fn gone<'a>(
         &'a self,

@@ -78,6 +78,19 @@ fn a_slow_server_fails_the_latency_objective_alone() {
 }
 
 #[test]
+fn a_slow_link_fails_the_objective_of_its_time_alone_and_names_the_server_behind_it() {
+    let _room = beside_others();
+    // With this seed one server is hit twice.
+    let ended = Ended::of("slow-link", "seed=1");
+    let plan = ended.run.json("plan.json");
+    let hit = |trial: usize| plan["faults"][trial]["targets"][0].as_str().unwrap();
+    assert_eq!(hit(1), hit(2));
+    ended.fails_only(4, "latency", hit(1));
+    let fault = &ended.run.json("report/summary.json")["analysis"]["faults"][0];
+    assert_eq!(fault["sessions_lost"], 0, "{fault}");
+}
+
+#[test]
 fn a_server_that_is_asked_to_leave_leaves_without_a_failed_call() {
     let _room = beside_others();
     let ended = Ended::of("drain", "seed=11");

@@ -83,7 +83,7 @@ impl Player {
                 let fault = plan.name.clone();
                 self.tell(EventKind::FaultApplied { fault }).await;
                 if self.prove(&scene, &subject).await {
-                    self.act().await;
+                    self.act(&scene).await;
                 }
             }
             // What was begun may have been done by half: it is undone like a whole one.
@@ -125,9 +125,17 @@ impl Player {
     }
 
     /// Lets the fault act for its duration; less, if the run stops.
-    async fn act(&self) {
+    async fn act(&mut self, scene: &Scene<'_>) {
         let mut haste = self.haste.clone();
-        let _ = timeout(self.left(), asked(&mut haste, Haste::Soon)).await;
+        let left = self.left();
+        let measured = async {
+            self.fault.measure(scene).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = timeout(left, asked(&mut haste, Haste::Soon)) => {}
+            () = measured => {}
+        }
     }
 
     /// How long it acts from now on. The time line is static: a fault ends when it was planned to, however long its steps took.

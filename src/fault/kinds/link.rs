@@ -4,6 +4,7 @@
 //! effect is proven by the proxy's own counts, which canaries make move where no load does, and for a delay by what the
 //! canaries measure over the link and beside it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -90,6 +91,15 @@ struct OnConnections<T> {
 /// A rule on the links of the targets.
 struct OnLink {
     rule: LinkRule,
+    /// How long canaries took.
+    trips: BTreeMap<SlotId, Trips>,
+}
+
+/// How long round trips of canaries took, milliseconds.
+#[derive(Default)]
+struct Trips {
+    over: Vec<f64>,
+    beside: Vec<f64>,
 }
 
 /// Builds a kind whose parameters are `toxic`'s own, with `direction` and `share` where it has them.
@@ -107,7 +117,10 @@ fn build<T: DeserializeOwned>(
         share,
         what: toxic(own),
     };
-    Ok(Box::new(OnLink { rule }))
+    Ok(Box::new(OnLink {
+        rule,
+        trips: BTreeMap::new(),
+    }))
 }
 
 impl OnLink {
@@ -145,14 +158,47 @@ impl OnLink {
             links.canary(slot, Way::Link, PAUSE * 4).await;
             tokio::time::sleep(PAUSE).await;
         };
-        let mut proof = Proof::of(format!(
+        Ok(Proof::of(format!(
             "the proxy before {slot} acted on {} of its live connections, {} times so far",
             counted.connections, counted.hits
-        ));
-        if let Some(requested) = self.delay_ms() {
-            proof.effects.extend(measured(scene, slot, requested).await);
+        )))
+    }
+
+    /// Sends a canary over each link and one beside it.
+    async fn compare(&mut self, scene: &Scene<'_>) {
+        let links = scene.hands.links();
+        let pairs = scene.targets.iter().map(async |slot| {
+            let over = links.canary(slot, Way::Link, CANARY).await;
+            let beside = links.canary(slot, Way::Direct, CANARY).await;
+            (slot, over, beside)
+        });
+        for (slot, over, beside) in futures_util::future::join_all(pairs).await {
+            if let (Canary::Answered(over), Canary::Answered(beside)) = (over, beside) {
+                let trips = self.trips.entry(slot.clone()).or_default();
+                trips.over.push(over.as_secs_f64() * 1e3);
+                trips.beside.push(beside.as_secs_f64() * 1e3);
+            }
         }
-        Ok(proof)
+    }
+
+    /// How much longer a round trip over each link took than beside it: the difference of the medians.
+    fn effects(&mut self) -> Vec<Effect> {
+        let Some(requested) = self.delay_ms() else {
+            return Vec::new();
+        };
+        let effect = |(slot, trips): (&SlotId, &mut Trips)| {
+            let achieved = median(&mut trips.over)? - median(&mut trips.beside)?;
+            let count = trips.over.len();
+            Some(Effect {
+                what: format!(
+                    "round trip to {slot} over the link, longer than beside it, median of {count}"
+                ),
+                unit: "ms".to_owned(),
+                requested,
+                achieved,
+            })
+        };
+        self.trips.iter_mut().filter_map(effect).collect()
     }
 }
 
@@ -175,29 +221,6 @@ async fn refused(scene: &Scene<'_>, slot: &SlotId, until: Instant) -> Result<Pro
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// How much longer a round trip over the link takes than beside it: the difference of the medians.
-async fn measured(scene: &Scene<'_>, slot: &SlotId, requested: f64) -> Option<Effect> {
-    let links = scene.hands.links();
-    let (mut over, mut beside) = (Vec::new(), Vec::new());
-    for _ in 0..MEASURED {
-        for (way, found) in [(Way::Link, &mut over), (Way::Direct, &mut beside)] {
-            if let Canary::Answered(took) = links.canary(slot, way, CANARY).await {
-                found.push(took.as_secs_f64() * 1e3);
-            }
-        }
-    }
-    let achieved = median(&mut over)? - median(&mut beside)?;
-    Some(Effect {
-        what: format!(
-            "round trip to {slot} over the link, longer than beside it, median of {}",
-            over.len()
-        ),
-        unit: "ms".to_owned(),
-        requested,
-        achieved,
-    })
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
@@ -247,6 +270,16 @@ impl Fault for OnLink {
         })
     }
 
+    fn measure<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.delay_ms().is_some() {
+                for _ in 0..MEASURED {
+                    self.compare(scene).await;
+                }
+            }
+        })
+    }
+
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
             let links = scene.hands.links();
@@ -261,7 +294,9 @@ impl Fault for OnLink {
     ) -> BoxFuture<'a, Result<Proof, FaultError>> {
         Box::pin(async move {
             let healed = each(scene.targets, |slot| passes(scene, slot));
-            Ok(Proof::join(healed.await?))
+            let mut proof = Proof::join(healed.await?);
+            proof.effects = self.effects();
+            Ok(proof)
         })
     }
 }
