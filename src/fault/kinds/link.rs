@@ -36,6 +36,8 @@ pub(super) mod stall;
 
 /// How long one canary may take.
 const CANARY: Duration = Duration::from_secs(3);
+/// How often the proxy is asked what it counted: so late an effect may be told.
+const LOOK: Duration = Duration::from_millis(10);
 /// The pause between canaries.
 const PAUSE: Duration = Duration::from_millis(50);
 /// So many canaries measure a delay; their median counts.
@@ -143,6 +145,8 @@ impl OnLink {
         if self.rule.what == Toxic::Refuse && self.rule.share == Share::ONE {
             return refused(scene, slot, until).await;
         }
+        // What a canary is answered is not asked: that it passes makes the proxy act, where no load does.
+        let mut canary = links.canary(slot, Way::Link, PAUSE * 4);
         let counted = loop {
             let counted = links.counted(slot, scene.fault).await?;
             if let Some(counted) = counted.filter(|counted| counted.hits > 0) {
@@ -154,9 +158,13 @@ impl OnLink {
                     within: scene.within,
                 });
             }
-            // What it answers is not asked: that it passes makes the proxy act.
-            links.canary(slot, Way::Link, PAUSE * 4).await;
-            tokio::time::sleep(PAUSE).await;
+            tokio::select! {
+                _ = &mut canary => {
+                    tokio::time::sleep(PAUSE).await;
+                    canary = links.canary(slot, Way::Link, PAUSE * 4);
+                }
+                () = tokio::time::sleep(LOOK) => {}
+            }
         };
         Ok(Proof::of(format!(
             "the proxy before {slot} acted on {} of its live connections, {} times so far",
