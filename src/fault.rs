@@ -69,6 +69,14 @@ pub trait Fault: Send + Sync {
         Box::pin(async {})
     }
 
+    /// Sees, at the end of its duration, that it acted until now: what stopped acting earlier shows less than was asked for.
+    fn still_acts<'a>(
+        &'a mut self,
+        _scene: &'a Scene<'a>,
+    ) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Undoes it; idempotent.
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>>;
 
@@ -264,6 +272,9 @@ pub enum FaultError {
     /// The fleet could not do it.
     #[error("{0}")]
     Fleet(String),
+    /// It did not act for as long as it should have.
+    #[error("it stopped acting before its time was over: {0}")]
+    Early(String),
 }
 
 /// Does something to every target at the same time; the first error, if one fails.
@@ -280,4 +291,18 @@ where
     // All are tried, even if one fails: half a fault is worse to explain than a whole one.
     let all = futures_util::future::join_all(targets.iter().map(act)).await;
     all.into_iter().collect()
+}
+
+/// Does all of it, whatever fails; the first error, if one did. What is undone is undone as far as it goes.
+///
+/// # Errors
+/// The first of them.
+pub fn attempt_all(
+    results: impl IntoIterator<Item = Result<(), FaultError>>,
+) -> Result<(), FaultError> {
+    let mut first = Ok(());
+    for result in results {
+        first = first.and(result);
+    }
+    first
 }

@@ -11,4 +11,5 @@ pub mod guard;
 pub mod guarding;
 pub mod leftovers;
 pub mod open_runs;
+pub mod trust;
 pub mod undo;

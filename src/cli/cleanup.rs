@@ -94,7 +94,7 @@ fn all(dry_run: bool) -> Exit {
                 }
                 conclude(&left)
             }
-            Err(error @ CleanupError::Unreadable { .. }) => {
+            Err(error @ (CleanupError::Unreadable { .. } | CleanupError::Distrusted(_))) => {
                 out::error(&error);
                 Exit::NotHealed
             }

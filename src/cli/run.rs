@@ -165,9 +165,9 @@ fn conclude(ended: Ended, path: &Path, on_inconclusive: super::OnInconclusive) -
     match ended.how {
         Ending::Completed | Ending::Aborted => judged,
         Ending::NotReady => Exit::NotReady,
+        // An environment that may still be broken is worth more than the fact that somebody pressed a key, or than our own bug.
+        Ending::Failed | Ending::Interrupted if judged == Exit::NotHealed => judged,
         Ending::Failed => Exit::Internal,
-        // An environment that may still be broken is worth more than the fact that somebody pressed a key.
-        Ending::Interrupted if judged == Exit::NotHealed => judged,
         Ending::Interrupted => of_signal.unwrap_or(Exit::Interrupted),
     }
 }

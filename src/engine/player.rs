@@ -77,19 +77,30 @@ impl Player {
             targets: subject.targets.clone(),
         })
         .await;
-        match self.fault.inject(&scene).await {
+        match self.inject(&scene).await {
             Ok(()) => {
                 self.noted(Stage::Applied, &subject).await;
                 let fault = plan.name.clone();
                 self.tell(EventKind::FaultApplied { fault }).await;
-                if self.prove(&scene, &subject).await {
-                    self.act(&scene).await;
+                if self.prove(&scene, &subject).await && self.act(&scene).await {
+                    self.see_it_act(&scene).await;
                 }
             }
             // What was begun may have been done by half: it is undone like a whole one.
             Err(error) => self.failed(error.to_string()).await,
         }
         self.undo(&scene, &subject).await;
+    }
+
+    /// Acts, unless somebody wants to leave at once: an instance may take long to end.
+    async fn inject(&mut self, scene: &Scene<'_>) -> Result<(), FaultError> {
+        let mut haste = self.haste.clone();
+        tokio::select! {
+            done = self.fault.inject(scene) => done,
+            () = asked(&mut haste, Haste::AtOnce) => {
+                Err(FaultError::Fleet("the run was left before the act was done".to_owned()))
+            }
+        }
     }
 
     /// Has the fault show its effect; whether it could.
@@ -124,8 +135,8 @@ impl Player {
         }
     }
 
-    /// Lets the fault act for its duration; less, if the run stops.
-    async fn act(&mut self, scene: &Scene<'_>) {
+    /// Lets the fault act for its duration; less, and false, if the run stops.
+    async fn act(&mut self, scene: &Scene<'_>) -> bool {
         let mut haste = self.haste.clone();
         let left = self.left();
         let measured = async {
@@ -133,8 +144,17 @@ impl Player {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            _ = timeout(left, asked(&mut haste, Haste::Soon)) => {}
-            () = measured => {}
+            stopped = timeout(left, asked(&mut haste, Haste::Soon)) => stopped.is_err(),
+            () = measured => true,
+        }
+    }
+
+    /// A fault that lasts has acted to its end, or was none.
+    async fn see_it_act(&mut self, scene: &Scene<'_>) {
+        if scene.duration.is_some()
+            && let Err(error) = self.fault.still_acts(scene).await
+        {
+            self.failed(error.to_string()).await;
         }
     }
 

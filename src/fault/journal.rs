@@ -130,6 +130,8 @@ pub enum Undo {
 pub struct Journal {
     file: File,
     crash: crash::Hook,
+    /// Whether a line could not be written whole: the next one begins anew.
+    torn: bool,
 }
 
 impl Journal {
@@ -160,6 +162,7 @@ impl Journal {
         Ok(Self {
             file,
             crash: crash::Hook::from_environment(lines),
+            torn: false,
         })
     }
 
@@ -168,11 +171,17 @@ impl Journal {
     /// # Errors
     /// Those of the file system. A fault whose entry could not be written must not be injected.
     pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
+        let mut line = Vec::new();
+        if self.torn {
+            line.push(b'\n');
+        }
+        serde_json::to_writer(&mut line, entry)?;
         line.push(b'\n');
         self.crash.before(entry.by);
         // One write: lines of two writers never mix in a file that is open for appending.
+        self.torn = true;
         self.file.write_all(&line)?;
+        self.torn = false;
         self.file.sync_data()?;
         self.crash.after(entry.by);
         Ok(())

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::plan::Probe;
 
-/// How long a server that is not asked anything is watched for closing the connection.
+/// How long a server is watched for closing the connection: one that is not asked anything, and one that has answered.
 const WATCHED: Duration = Duration::from_millis(50);
 
 /// What became of a canary.
@@ -30,36 +30,40 @@ pub enum Canary {
 
 /// Sends one.
 pub(super) async fn ask(address: SocketAddr, probe: &Probe, within: Duration) -> Canary {
-    timeout(within, exchange(address, probe))
-        .await
-        .unwrap_or(Canary::Silent)
+    let answered = timeout(within, exchange(address, probe));
+    let Ok((canary, stream)) = answered.await else {
+        return Canary::Silent;
+    };
+    if let Some(mut stream) = stream {
+        // Read to its end, so that what acts on the end of a connection meets one in order; but some servers keep it open.
+        let mut rest = [0; 4096];
+        let end = async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
+        let _ = timeout(WATCHED, end).await;
+    }
+    canary
 }
 
-async fn exchange(address: SocketAddr, probe: &Probe) -> Canary {
+/// What became of it, and the connection if it was answered.
+async fn exchange(address: SocketAddr, probe: &Probe) -> (Canary, Option<TcpStream>) {
     let begin = Instant::now();
     let Ok(mut stream) = TcpStream::connect(address).await else {
-        return Canary::Refused;
+        return (Canary::Refused, None);
     };
     let connected = begin.elapsed();
     let mut byte = [0];
     let Probe::Http(path) = probe else {
-        return match timeout(WATCHED, stream.read(&mut byte)).await {
+        let canary = match timeout(WATCHED, stream.read(&mut byte)).await {
             Ok(Ok(0) | Err(_)) => Canary::Ended,
             Ok(Ok(_)) | Err(_) => Canary::Answered(connected),
         };
+        return (canary, None);
     };
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     if stream.write_all(request.as_bytes()).await.is_err() {
-        return Canary::Ended;
+        return (Canary::Ended, None);
     }
     match stream.read(&mut byte).await {
-        Ok(0) | Err(_) => Canary::Ended,
-        Ok(_) => {
-            let took = begin.elapsed();
-            let mut rest = [0; 4096];
-            // Read to its end, so that what acts on the end of a connection meets one in order.
-            while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
-            Canary::Answered(took)
-        }
+        Ok(0) | Err(_) => (Canary::Ended, None),
+        Ok(_) => (Canary::Answered(begin.elapsed()), Some(stream)),
     }
 }

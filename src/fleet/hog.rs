@@ -36,6 +36,8 @@ pub struct Hog {
     /// Its standard input is our end of the pipe that keeps it alive.
     child: Child,
     id: ProcessId,
+    /// On how many processors it may run.
+    processors: usize,
 }
 
 impl Hog {
@@ -70,12 +72,31 @@ impl Hog {
             .spawn()?;
         let id = child.id().and_then(ProcessId::of);
         let id = id.ok_or_else(|| io::Error::other("it ended at once"))?;
-        Ok(Self { child, id })
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let processors = match place.processors.len() {
+            0 => all(),
+            some => some,
+        };
+        Ok(Self {
+            child,
+            id,
+            processors,
+        })
     }
 
     /// Its process.
     pub const fn id(&self) -> ProcessId {
         self.id
+    }
+
+    /// On how many processors it may run.
+    pub const fn processors(&self) -> usize {
+        self.processors
+    }
+
+    /// The memory of its own that it has in use, bytes, its program left out; none if it has ended.
+    pub fn memory(&self) -> Option<u64> {
+        self.id.is_alive().then(|| proc::anonymous(self.id.pid))?
     }
 
     /// What it uses; none if it has ended.

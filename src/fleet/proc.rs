@@ -130,6 +130,16 @@ pub fn descendants(ancestor: u32) -> Vec<u32> {
     found
 }
 
+/// The same, each known by its start too, as it was when it was found.
+pub fn below(ancestor: u32) -> Vec<ProcessId> {
+    let mut known = BTreeMap::new();
+    for pid in all() {
+        known.extend(ProcessId::of(pid).map(|id| (pid, id)));
+    }
+    let found = descendants(ancestor).into_iter();
+    found.filter_map(|pid| known.get(&pid).copied()).collect()
+}
+
 /// What these processes use together; those that are gone count nothing.
 #[expect(
     clippy::cast_precision_loss,
@@ -182,6 +192,16 @@ fn parse_stat(text: &str) -> Option<Stat> {
         reaped_ticks: number(13)? + number(14)?,
         started: number(19)?,
     })
+}
+
+/// The anonymous memory that a process has in use, bytes: what it was given, not what it was loaded from.
+pub fn anonymous(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 fn resident_pages(pid: u32) -> Option<u64> {

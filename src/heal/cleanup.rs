@@ -11,9 +11,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use thiserror::Error;
 
+use super::trust::{self, Distrust};
 use super::undo::{describe, undo_open};
 use super::{leftovers, open_runs};
-use crate::fault::journal::{self, Actor};
+use crate::fault::journal::{self, Actor, Entry};
 use crate::fleet::proc::{ProcessId, marks};
 use crate::record::layout;
 
@@ -34,6 +35,9 @@ pub enum CleanupError {
     /// There is no run directory.
     #[error("{0} is no run directory")]
     NoRun(PathBuf),
+    /// It is not this user's.
+    #[error(transparent)]
+    Distrusted(Distrust),
     /// It cannot be read.
     #[error("cannot look at {run}")]
     Unreadable {
@@ -48,7 +52,7 @@ pub enum CleanupError {
 /// Who holds the lock of a run directory.
 #[derive(Debug)]
 pub enum Held {
-    /// Nobody: the run is over. Nobody else can take it as long as this is kept.
+    /// Nobody: the run is over. No run can take it as long as this is kept.
     Free(File),
     /// A process; which one, if it can be told.
     By(Option<ProcessId>),
@@ -70,7 +74,8 @@ pub fn held(run: &Path) -> Result<Held, CleanupError> {
             return Err(CleanupError::Unreadable { run, source });
         }
     };
-    if lock.try_lock().is_ok() {
+    // Shared: another clean-up that looks at the same time is no run that is alive.
+    if lock.try_lock_shared().is_ok() {
         return Ok(Held::Free(lock));
     }
     let holder = std::fs::read_to_string(&path)
@@ -89,22 +94,25 @@ pub fn clean(run: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<String>, Clean
     let _lock = over(&run)?;
     let mut left = Vec::new();
     let mut done = 0;
-    let undone = undo_open(
-        &run,
-        Actor::Cleanup,
-        |_| true,
-        |attempt| {
-            done += 1;
-            let fault = &attempt.fault;
-            match &attempt.outcome {
-                Ok(words) => say(&format!("{fault} is undone: {words}")),
-                Err(error) => {
-                    say(&format!("{fault} could not be undone: {error}"));
-                    left.push(format!("{fault}: {}", error.by_hand));
-                }
+    let may_run = trust::may_run(&run);
+    for entry in open(&run)?.iter().filter(|entry| !may_run(entry)) {
+        left.push(format!(
+            "{}: this user started no such run here, so its command is not run: {}",
+            entry.fault,
+            describe(&run, entry)
+        ));
+    }
+    let undone = undo_open(&run, Actor::Cleanup, &may_run, |attempt| {
+        done += 1;
+        let fault = &attempt.fault;
+        match &attempt.outcome {
+            Ok(words) => say(&format!("{fault} is undone: {words}")),
+            Err(error) => {
+                say(&format!("{fault} could not be undone: {error}"));
+                left.push(format!("{fault}: {}", error.by_hand));
             }
-        },
-    );
+        }
+    });
     undone.map_err(|source| CleanupError::Unreadable {
         run: run.clone(),
         source,
@@ -139,13 +147,15 @@ pub fn clean(run: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<String>, Clean
 pub fn preview(run: &Path, say: &mut dyn FnMut(&str)) -> Result<usize, CleanupError> {
     let run = absolute(run)?;
     let _lock = over(&run)?;
-    let entries = journal::read(&run.join(layout::UNDO)).map_err(|source| {
-        let run = run.clone();
-        CleanupError::Unreadable { run, source }
-    })?;
-    let open = journal::open_entries(&entries);
+    let open = open(&run)?;
+    let may_run = trust::may_run(&run);
     for entry in &open {
-        say(&format!("{}: {}", entry.fault, describe(&run, entry)));
+        let not = if may_run(entry) {
+            ""
+        } else {
+            "not done, as this user started no such run here: "
+        };
+        say(&format!("{}: {not}{}", entry.fault, describe(&run, entry)));
     }
     let processes = leftovers::of_run(&run);
     for process in &processes {
@@ -188,8 +198,21 @@ fn absolute(run: &Path) -> Result<PathBuf, CleanupError> {
         .map_err(|_| CleanupError::NoRun(run.to_owned()))
 }
 
-/// The lock of a run that is over.
+/// The faults that are still to be undone.
+fn open(run: &Path) -> Result<Vec<Entry>, CleanupError> {
+    let entries = journal::read(&run.join(layout::UNDO)).map_err(|source| {
+        let run = run.to_owned();
+        CleanupError::Unreadable { run, source }
+    })?;
+    Ok(journal::open_entries(&entries))
+}
+
+/// The lock of a run that is over, and this user's.
 fn over(run: &Path) -> Result<File, CleanupError> {
+    trust::check(run).map_err(|distrust| match distrust {
+        Distrust::NoRun(run) => CleanupError::NoRun(run),
+        foreign @ Distrust::Foreign { .. } => CleanupError::Distrusted(foreign),
+    })?;
     match held(run)? {
         Held::Free(lock) => Ok(lock),
         Held::By(by) => {

@@ -7,7 +7,7 @@ use crate::stage::{Directory, PATIENCE, go_on, touch};
 
 #[test]
 fn it_undoes_what_is_open_ends_what_is_left_and_then_finds_nothing() {
-    let mut run = Directory::new();
+    let mut run = Directory::new().noted();
     let (stopped, other) = (run.stopped(), run.process());
     run.intend("pause", go_on(stopped));
     run.intend("own", touch(&run.path(), "undone"));
@@ -37,7 +37,7 @@ fn it_undoes_what_is_open_ends_what_is_left_and_then_finds_nothing() {
 
 #[test]
 fn what_cannot_be_undone_is_said_with_what_a_person_can_do() {
-    let run = Directory::new();
+    let run = Directory::new().noted();
     run.intend("own", touch(&run.path().join("nowhere"), "x"));
     let path = run.path().to_string_lossy().into_owned();
     let said = run.mcpload(&["cleanup", &path]);
@@ -49,6 +49,26 @@ fn what_cannot_be_undone_is_said_with_what_a_person_can_do() {
     );
     assert!(said.text.contains("all is as before"), "{}", said.text);
     assert_eq!(run.open(), ["own"]);
+}
+
+#[test]
+fn a_run_directory_that_came_from_elsewhere_runs_no_commands_and_ends_nothing_foreign() {
+    let mut run = Directory::new();
+    let path = run.path().to_string_lossy().into_owned();
+    run.intend("own", touch(&run.path(), "pwned"));
+    let said = run.mcpload(&["cleanup", &path]);
+    assert_eq!(said.code, Some(8), "{}", said.text);
+    assert!(said.text.contains("touch pwned"), "{}", said.text);
+    assert!(!run.path().join("pwned").exists());
+    assert_eq!(run.open(), ["own"]);
+
+    // Without the facts of a run it is any directory with a lock, and who writes below it is nobody of ours.
+    fs::remove_file(run.path().join("run.json")).unwrap();
+    let other = run.process();
+    let said = run.mcpload(&["cleanup", &path]);
+    assert_eq!(said.code, Some(2), "{}", said.text);
+    assert!(said.text.contains("no run directory"), "{}", said.text);
+    assert!(other.is_alive());
 }
 
 #[test]
@@ -96,6 +116,7 @@ fn all_means_what_processes_and_the_users_state_tell_of() {
         assert!(said.text.contains(&*run.to_string_lossy()), "{}", said.text);
     }
     assert!(left.is_alive());
+    // The two have states of their own; it is that of the first which tells of the second.
     for run in [marked.path(), noted.path()] {
         let said = marked.mcpload(&["cleanup", &run.to_string_lossy()]);
         assert_eq!(said.code, Some(0), "{}", said.text);

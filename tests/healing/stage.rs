@@ -41,10 +41,24 @@ impl Directory {
             std::fs::create_dir_all(run.join(folder)).unwrap();
         }
         std::fs::write(run.join("lock"), "").unwrap();
+        let facts = serde_json::json!({ "format": mcpload::plan::FORMAT });
+        std::fs::write(run.join("run.json"), facts.to_string()).unwrap();
         Self {
             temp,
             children: Vec::new(),
         }
+    }
+
+    /// Notes it in the user's state, as a run does when it begins.
+    pub(crate) fn noted(self) -> Self {
+        let state = self.state().join("mcpload/runs");
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::write(
+            state.join("this"),
+            self.path().as_os_str().as_encoded_bytes(),
+        )
+        .unwrap();
+        self
     }
 
     /// Where it is.

@@ -7,13 +7,15 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::fault::journal::Undo;
-use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
+use crate::fault::{Fault, FaultError, Proof, Scene, Span, attempt_all, each};
 use crate::fleet::Capability;
 use crate::fleet::hog::{Hog, Order};
 use crate::model::event::Effect;
 use crate::model::{Share, SlotId};
 use crate::registry::{Acts, Field, Kind, KindInfo, Need, Ty, no_further_check};
 
+/// The part of what it could use at most that a hog must be seen to use: it shares the processors with the whole fleet.
+const ENOUGH: f64 = 0.25;
 /// How long the hog is watched for the proof: the kernel counts in hundredths of a second.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -85,20 +87,26 @@ impl Fault for CpuHog {
         Box::pin(async move {
             let until = Instant::now() + scene.within;
             loop {
-                let mut effects = Vec::new();
-                for running in &self.hogs {
-                    let (from, before) = (Instant::now(), running.seconds()?);
-                    tokio::time::sleep(LOOK).await;
-                    let used = running.seconds()? - before;
-                    let achieved = used / from.elapsed().as_secs_f64() * 1e3;
-                    effects.push(self.effect(&running.slot, "at first", achieved));
-                }
-                if effects.iter().all(|effect| effect.achieved > 0.0) {
+                let (from, before) = (Instant::now(), self.seconds()?);
+                tokio::time::sleep(LOOK).await;
+                let after = self.seconds()?;
+                let took = from.elapsed().as_secs_f64();
+                let used = self.hogs.iter().zip(before.iter().zip(&after));
+                let effects: Vec<Effect> = used
+                    .map(|(running, (before, after))| {
+                        self.effect(&running.slot, "at first", (after - before) / took * 1e3)
+                    })
+                    .collect();
+                let could = self.possible();
+                if effects
+                    .iter()
+                    .all(|effect| effect.achieved >= could * ENOUGH)
+                {
                     return Ok(proof(effects));
                 }
                 if Instant::now() >= until {
                     return Err(FaultError::Unproven {
-                        what: "processor time that the hogs use".to_owned(),
+                        what: format!("the use of {:.0} ms/s by each hog", could * ENOUGH),
                         within: scene.within,
                     });
                 }
@@ -106,18 +114,38 @@ impl Fault for CpuHog {
         })
     }
 
+    fn still_acts<'a>(
+        &'a mut self,
+        _scene: &'a Scene<'a>,
+    ) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async {
+            match self
+                .hogs
+                .iter()
+                .find(|running| !running.hog.id().is_alive())
+            {
+                Some(gone) => Err(FaultError::Early(format!(
+                    "the hog beside {} is gone",
+                    gone.slot
+                ))),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn heal<'a>(&'a mut self, _scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
+            let mut ended = Vec::new();
             for running in &mut self.hogs {
                 if running.used.is_none() {
                     let seconds = running.seconds().unwrap_or_default();
                     running.used = Some(seconds / running.since.elapsed().as_secs_f64() * 1e3);
                 }
-                running.hog.end().await.map_err(|error| {
+                ended.push(running.hog.end().await.map_err(|error| {
                     FaultError::Fleet(format!("end of the hog beside {}: {error}", running.slot))
-                })?;
+                }));
             }
-            Ok(())
+            attempt_all(ended)
         })
     }
 
@@ -144,6 +172,24 @@ impl Fault for CpuHog {
 }
 
 impl CpuHog {
+    /// The processor time that each hog used, seconds.
+    fn seconds(&self) -> Result<Vec<f64>, FaultError> {
+        self.hogs.iter().map(Running::seconds).collect()
+    }
+
+    /// What each hog could use at most, milliseconds of processor time a second: no more than was asked for, nor its part of the
+    /// processors.
+    fn possible(&self) -> f64 {
+        let processors = self
+            .hogs
+            .first()
+            .map_or(1, |running| running.hog.processors());
+        let processors = f64::from(u32::try_from(processors).unwrap_or(u32::MAX));
+        let hogs = f64::from(u32::try_from(self.hogs.len()).unwrap_or(u32::MAX));
+        let asked = f64::from(self.cores) * self.load.ratio() * 1e3;
+        asked.min(processors * 1e3 / hogs)
+    }
+
     fn effect(&self, slot: &SlotId, when: &str, achieved: f64) -> Effect {
         Effect {
             what: format!("processor time of the hog beside {slot}, {when}"),

@@ -51,6 +51,10 @@ impl Fault for CrashLoop {
         Box::pin(async move {
             let running = |slot| scene.hands.instance(slot)?.incarnation;
             self.before = scene.targets.iter().map(running).collect();
+            let down = scene.targets.iter().zip(&self.before);
+            if let Some((slot, _)) = down.into_iter().find(|(_, before)| before.is_none()) {
+                return Err(FaultError::Down(slot.clone()));
+            }
             let doom = Doom {
                 after: self.after,
                 since: self.when,

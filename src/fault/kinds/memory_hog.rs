@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::fault::journal::Undo;
-use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
+use crate::fault::{Fault, FaultError, Proof, Scene, Span, attempt_all, each};
 use crate::fleet::Capability;
 use crate::fleet::hog::{Hog, Order};
 use crate::model::SlotId;
@@ -68,7 +68,7 @@ impl Fault for MemoryHog {
             for (slot, hog) in &self.hogs {
                 let resident = loop {
                     let ended = || FaultError::Fleet(format!("the hog beside {slot} ended"));
-                    let resident = hog.usage().ok_or_else(ended)?.resident_bytes;
+                    let resident = hog.memory().ok_or_else(ended)?;
                     if resident >= self.size {
                         break resident;
                     }
@@ -81,7 +81,7 @@ impl Fault for MemoryHog {
                     tokio::time::sleep(LOOK).await;
                 };
                 let effect = Effect {
-                    what: format!("resident memory of the hog beside {slot}"),
+                    what: format!("memory in use by the hog beside {slot}"),
                     unit: "MiB".to_owned(),
                     requested: mebibytes(self.size),
                     achieved: mebibytes(resident),
@@ -95,14 +95,27 @@ impl Fault for MemoryHog {
         })
     }
 
+    fn still_acts<'a>(
+        &'a mut self,
+        _scene: &'a Scene<'a>,
+    ) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async {
+            match self.hogs.iter().find(|(_, hog)| !hog.id().is_alive()) {
+                Some((slot, _)) => Err(FaultError::Early(format!("the hog beside {slot} is gone"))),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn heal<'a>(&'a mut self, _scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
+            let mut ended = Vec::new();
             for (slot, hog) in &mut self.hogs {
-                hog.end().await.map_err(|error| {
+                ended.push(hog.end().await.map_err(|error| {
                     FaultError::Fleet(format!("end of the hog beside {slot}: {error}"))
-                })?;
+                }));
             }
-            Ok(())
+            attempt_all(ended)
         })
     }
 

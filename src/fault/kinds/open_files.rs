@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::fault::journal::Undo;
-use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
+use crate::fault::{Fault, FaultError, Proof, Scene, Span, attempt_all, each};
 use crate::fleet::Capability;
 use crate::fleet::proc::ProcessId;
 use crate::fleet::proc::files::{self, Limit};
@@ -104,15 +104,31 @@ impl Fault for OpenFiles {
         })
     }
 
+    fn still_acts<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async move {
+            let before = self.before.map(|before| before.soft);
+            let as_before = |process: &ProcessId| {
+                let limit = files::limit(*process);
+                limit.is_none_or(|limit| Some(limit.soft) >= before)
+            };
+            match processes(scene).into_iter().find(as_before) {
+                Some(process) => Err(FaultError::Early(format!(
+                    "process {} may open as many files as before",
+                    process.pid
+                ))),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
             let Some(before) = self.before else {
                 return Ok(());
             };
             // Those that were forked meanwhile have inherited it.
-            processes(scene)
-                .into_iter()
-                .try_for_each(|process| set(process, before))
+            let all = processes(scene).into_iter();
+            attempt_all(all.map(|process| set(process, before)))
         })
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::fault::journal::Undo;
-use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
+use crate::fault::{Fault, FaultError, Proof, Scene, Span, attempt_all, each};
 use crate::fleet::Capability;
 use crate::fleet::proc::ProcessId;
 use crate::model::SlotId;
@@ -19,8 +19,12 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How long it may take until all of them stand, or go on.
 const SETTLE: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Pause {}
+#[derive(Debug, Deserialize)]
+struct Pause {
+    /// What was seen to stand.
+    #[serde(skip)]
+    stopped: Vec<ProcessId>,
+}
 
 impl Fault for Pause {
     fn needs(&self) -> &'static [Capability] {
@@ -70,16 +74,35 @@ impl Fault for Pause {
                     instance(scene, slot)
                 )))
             });
-            Ok(Proof::join(stopped.await?))
+            let proof = Proof::join(stopped.await?);
+            self.stopped = processes(scene);
+            Ok(proof)
+        })
+    }
+
+    fn still_acts<'a>(
+        &'a mut self,
+        _scene: &'a Scene<'a>,
+    ) -> BoxFuture<'a, Result<(), FaultError>> {
+        Box::pin(async {
+            match self.stopped.iter().find(|process| !process.is_stopped()) {
+                Some(process) if process.is_alive() => Err(FaultError::Early(format!(
+                    "process {} goes on",
+                    process.pid
+                ))),
+                Some(process) => Err(FaultError::Early(format!(
+                    "process {} is gone",
+                    process.pid
+                ))),
+                None => Ok(()),
+            }
         })
     }
 
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
-            for slot in scene.targets {
-                signal(scene, slot, Signal::SIGCONT)?;
-            }
-            Ok(())
+            let all = processes(scene).into_iter();
+            attempt_all(all.map(|process| send(process, Signal::SIGCONT)))
         })
     }
 

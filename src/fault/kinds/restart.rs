@@ -42,7 +42,10 @@ impl Fault for Restart {
 
     fn by_hand(&self, targets: &[SlotId]) -> String {
         let names: Vec<&str> = targets.iter().map(SlotId::as_str).collect();
-        format!("{} is up again", names.join(", "))
+        format!(
+            "{} is up again, or its restart policy gives it up",
+            names.join(", ")
+        )
     }
 
     fn inject<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {

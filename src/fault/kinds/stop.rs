@@ -9,6 +9,7 @@ use crate::fault::journal::Undo;
 use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
 use crate::fleet::Capability;
 use crate::model::SlotId;
+use crate::model::time::humane;
 use crate::plan::TextDuration;
 use crate::registry::{Acts, Field, Kind, KindInfo, Need, Ty, no_further_check};
 
@@ -44,7 +45,7 @@ impl Fault for Stop {
         let state = if self.for_good {
             "stays down"
         } else {
-            "is up again"
+            "is up again, or its restart policy gives it up"
         };
         format!("{} {state}", names.join(", "))
     }
@@ -71,9 +72,21 @@ impl Fault for Stop {
         })
     }
 
-    fn prove<'a>(&'a mut self, _scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Proof, FaultError>> {
+    fn prove<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Proof, FaultError>> {
         // The act returns when the last process is reaped; there is nothing to wait for.
-        Box::pin(async move { Ok(Proof::join(self.ended.iter().map(Ended::proof))) })
+        Box::pin(async move {
+            let took = self.ended.iter().map(|ended| ended.took).max();
+            if let (Some(duration), Some(took)) = (scene.duration, took)
+                && took >= duration
+            {
+                return Err(FaultError::Early(format!(
+                    "its end took {}, and it was to be down for what was left of {}",
+                    humane(took),
+                    humane(duration)
+                )));
+            }
+            Ok(Proof::join(self.ended.iter().map(Ended::proof)))
+        })
     }
 
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {

@@ -6,6 +6,9 @@ use std::collections::VecDeque;
 
 use super::item::{Item, What};
 
+/// What a piece takes of memory at least, bytes, however short it is.
+const LEAST: usize = 64;
+
 /// What waits, in order.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -36,7 +39,7 @@ impl Queue {
     }
 
     fn add(&mut self, due: Option<i64>, item: Item) {
-        self.bytes += item.what.len();
+        self.bytes += cost(&item);
         self.waiting.push_back(Waiting { due, item });
     }
 
@@ -60,7 +63,7 @@ impl Queue {
             return None;
         }
         let item = self.waiting.pop_front()?.item;
-        self.bytes -= item.what.len();
+        self.bytes -= cost(&item);
         Some(item)
     }
 
@@ -69,7 +72,7 @@ impl Queue {
         self.waiting.front()?.due
     }
 
-    /// Bytes that wait.
+    /// Bytes that wait; of a piece that is shorter than it takes of memory, those.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -79,4 +82,9 @@ impl Queue {
         self.bytes = 0;
         self.waiting.drain(..).map(|waiting| waiting.item.what)
     }
+}
+
+/// What an item counts as.
+fn cost(item: &Item) -> usize {
+    item.what.len().max(LEAST)
 }

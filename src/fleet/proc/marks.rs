@@ -10,9 +10,12 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{ProcessId, all, stat};
+use nix::unistd::geteuid;
+
+use super::{ProcessId, Stat, all, stat};
 
 /// The environment variable that names the run directory.
 pub const RUN: &str = "MCPLOAD_RUN";
@@ -46,10 +49,12 @@ pub fn of_fault(run: &Path, fault: &str) -> Vec<ProcessId> {
     })
 }
 
-/// Every run directory that some process carries.
+/// Every run directory that some process of this user carries: what others say is not believed.
 pub fn runs() -> BTreeSet<PathBuf> {
     let not = excused();
-    let others = all().filter(|pid| !not.contains(pid));
+    let user = geteuid().as_raw();
+    let is_own = |pid: &u32| fs::metadata(format!("/proc/{pid}")).is_ok_and(|of| of.uid() == user);
+    let others = all().filter(|pid| !not.contains(pid) && is_own(pid));
     others
         .filter_map(|pid| Some(PathBuf::from(OsStr::from_bytes(&value(pid, RUN)?))))
         .collect()
@@ -58,9 +63,17 @@ pub fn runs() -> BTreeSet<PathBuf> {
 /// The processes for which it is so, and everything below them.
 fn with_descendants(mut is_so: impl FnMut(u32) -> bool) -> Vec<ProcessId> {
     let not = excused();
-    let parents: BTreeMap<u32, u32> = all()
-        .filter_map(|pid| Some((pid, stat(pid)?.parent)))
-        .collect();
+    // Who it is is known before anything else is looked at: a number that goes to another process meanwhile is then not its own.
+    let (mut parents, mut known) = (BTreeMap::new(), BTreeMap::new());
+    for pid in all() {
+        if let Some(Stat {
+            parent, started, ..
+        }) = stat(pid)
+        {
+            parents.insert(pid, parent);
+            known.insert(pid, ProcessId { pid, started });
+        }
+    }
     let marked: BTreeSet<u32> = parents
         .keys()
         .copied()
@@ -81,7 +94,7 @@ fn with_descendants(mut is_so: impl FnMut(u32) -> bool) -> Vec<ProcessId> {
     let found = parents
         .keys()
         .filter(|pid| !not.contains(*pid) && below(pid));
-    found.copied().filter_map(ProcessId::of).collect()
+    found.filter_map(|pid| known.get(pid).copied()).collect()
 }
 
 /// This process and those that it descends from.

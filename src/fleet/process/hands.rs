@@ -54,8 +54,7 @@ impl FleetHands for ProcessFleet {
             .slots
             .get(slot)
             .and_then(|slot| slot.state.borrow().shim);
-        let pids = shim.map(proc::descendants).unwrap_or_default();
-        pids.into_iter().filter_map(ProcessId::of).collect()
+        shim.map(proc::below).unwrap_or_default()
     }
 
     fn address(&self, slot: &SlotId) -> Option<SocketAddr> {

@@ -16,6 +16,8 @@ use super::Stage;
 const PIECES: u64 = 50;
 /// The largest piece, bytes.
 const MOST: u64 = 16 << 10;
+/// What waits for less than this, nanoseconds, would not have gone sooner without the rule.
+const NOTICEABLE: i64 = 100_000;
 
 #[derive(Debug)]
 pub(super) struct Narrow {
@@ -47,11 +49,10 @@ impl Narrow {
 }
 
 impl Stage for Narrow {
-    fn take(&mut self, item: Item, held: &mut Queue, armed: &Armed) {
+    fn take(&mut self, item: Item, held: &mut Queue, _armed: &Armed) {
         let What::Bytes(mut bytes) = item.what else {
             return held.put_undecided(item);
         };
-        armed.tally.hits(item.at);
         let piece = self.piece();
         while !bytes.is_empty() {
             let first = bytes.split_to(piece.min(bytes.len()));
@@ -77,6 +78,10 @@ impl Stage for Narrow {
             Scope::Link => shared.load(Ordering::Relaxed),
         };
         let leaves = free_at.max(item.at).saturating_add(length);
+        // A pipe that is wide enough makes nobody wait: that is no effect.
+        if leaves - item.at >= NOTICEABLE {
+            armed.tally.hits(item.at);
+        }
         match self.bandwidth.scope {
             Scope::Connection => self.free_at = leaves,
             // The connections of a link take turns on one thread, so nothing comes in between.

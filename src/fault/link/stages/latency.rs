@@ -25,8 +25,10 @@ impl Late {
 
 impl Stage for Late {
     fn take(&mut self, item: Item, held: &mut Queue, armed: &Armed) {
-        armed.tally.hits(item.at);
         let delay = delay(&self.latency, &mut self.random);
+        if delay > 0 {
+            armed.tally.hits(item.at);
+        }
         held.put(item.at.saturating_add(delay), item.what);
     }
 }

@@ -49,10 +49,13 @@ impl Stage for Sliced {
         let What::Bytes(mut bytes) = item.what else {
             return held.put(item.at, item.what);
         };
-        armed.tally.hits(item.at);
         let delay = nanos(self.slicer.delay);
         while !bytes.is_empty() {
             let piece = bytes.split_to(self.size().min(bytes.len()));
+            // What is shorter than a slice passes whole: that is no effect.
+            if !bytes.is_empty() {
+                armed.tally.hits(item.at);
+            }
             let leaves = self.free_at.max(item.at);
             held.put(leaves, What::Bytes(piece));
             self.free_at = leaves.saturating_add(delay);
