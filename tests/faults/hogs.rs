@@ -113,6 +113,25 @@ fn a_memory_hog_holds_what_was_asked_for_and_gives_it_back() {
     played.ended();
 }
 
+#[test]
+fn a_hog_that_dies_before_its_time_counts_as_unproven() {
+    let check = "[[check]]\nkind = \"recovery-time\"\nfault = \"memory-is-short\"\nmax = \"3s\"\nhold = \"1s\"\n";
+    let example = crate::played::example("memory-hog");
+    assert!(example.contains("name = \"memory-is-short\""), "{example}");
+    let mut played = Played::fragment(&format!("{example}\n{check}"));
+    played.run.wait_for_event("fault-effective", "short");
+    let pid = i32::try_from(hogs(&played)[0].0).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
+    played.run.wait_for_event("fault-failed", "stopped acting");
+    // What was proven at first was not so to the end: nothing that names the fault can pass.
+    assert_eq!(played.run.exit_code(), Some(7), "{}", played.run.printed());
+    played.run.assert_nothing_left();
+}
+
 /// The limit of open files that `/proc` shows.
 fn limit(pid: i64) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
