@@ -4,6 +4,8 @@
 
 // `cfg(test)` tells clippy that helpers beside the tests may panic like tests.
 #[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod http;

@@ -46,6 +46,8 @@ pub(super) struct Flow {
     source_over: bool,
     /// The receiver was told so, or is broken itself.
     over: bool,
+    /// The receiver was broken before it was told.
+    broken: bool,
 }
 
 impl Flow {
@@ -57,12 +59,23 @@ impl Flow {
             blocked: false,
             source_over: false,
             over: false,
+            broken: false,
         }
     }
 
     /// Whether nothing comes any more.
     pub(super) fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether the sender has ended, or broken off.
+    pub(super) fn is_source_over(&self) -> bool {
+        self.source_over
+    }
+
+    /// Whether the receiver takes nothing any more, without having been told the end.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// When something that is held is to leave.
@@ -230,7 +243,7 @@ impl Flow {
                     written.fetch_add(count as u64, Ordering::Relaxed);
                 }
                 // The receiver is gone. What it has sent before may still be on its other way, and its end comes there.
-                Poll::Ready(Err(_)) => self.over = true,
+                Poll::Ready(Err(_)) => (self.over, self.broken) = (true, true),
             }
         }
         None
