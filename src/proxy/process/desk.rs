@@ -117,7 +117,8 @@ impl Desk {
             () = self.upstream.watch() => self.follow(),
             () = self.doubts.woken.notified() => {
                 if self.doubts.refused.swap(false, Ordering::Relaxed) {
-                    self.upstream.is_gone();
+                    // Not taken for an answer: it was dialled a while ago, and another may listen by now.
+                    self.upstream.look();
                 }
                 self.upstream.hint();
                 self.follow();
@@ -129,7 +130,7 @@ impl Desk {
     fn follow(&mut self) {
         if self.mind_the_door().is_err() {
             // Tried again at the next look.
-            self.upstream.is_gone();
+            self.upstream.try_again();
         }
     }
 

@@ -67,8 +67,8 @@ impl Upstream {
         self.hinted = Instant::now();
     }
 
-    /// Nothing listens, as the kernel has just told; or what listens is to be found anew.
-    pub(super) fn is_gone(&mut self) {
+    /// The link could not be opened for it: finds it anew.
+    pub(super) fn try_again(&mut self) {
         if self.is_followed {
             self.listens = false;
             self.looked = Instant::now();
@@ -217,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_followed_counts_as_there() {
         let mut upstream = Upstream::new("127.88.1.7:1".parse().unwrap(), false);
-        upstream.is_gone();
+        upstream.try_again();
         assert!(upstream.listens() && upstream.due().is_none());
     }
 }
