@@ -41,10 +41,14 @@ enum Met {
 }
 
 fn meet(address: SocketAddr) -> Met {
-    let Ok(mut stream) = TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| {
-        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-    }) else {
-        return Met::Refused;
+    let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Met::Refused,
+        // Let in and reset in one moment.
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            return Met::Reset;
+        }
     };
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let asked = stream
