@@ -10,6 +10,8 @@ mod ends;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod support;

@@ -259,7 +259,8 @@ impl Desk {
     fn mind_the_door(&mut self) -> Result<(), String> {
         let (refuses, hides) = {
             let rules = self.rules.borrow();
-            let any = |what: fn(&LinkRule) -> bool| rules.armed.iter().any(|armed| what(&armed.rule));
+            let any =
+                |what: fn(&LinkRule) -> bool| rules.armed.iter().any(|armed| what(&armed.rule));
             (
                 any(LinkRule::closes_the_listener),
                 any(LinkRule::hides_the_upstream),
