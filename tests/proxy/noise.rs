@@ -52,7 +52,7 @@ struct Noisy {
     listener: TcpListener,
 }
 
-/// What arrived at the server and at the client, and whether both ended in order.
+/// What arrived at the server and at the client.
 struct Arrived {
     to_server: Vec<u8>,
     to_client: Vec<u8>,
@@ -84,7 +84,8 @@ impl Noisy {
         let said = server.to_vec();
         let serving = thread::spawn(move || {
             let mut heard = vec![0; 1];
-            heard.truncate(theirs.read(&mut heard).unwrap_or(0));
+            let first = theirs.read(&mut heard).unwrap_or(0);
+            heard.truncate(first);
             write(&mut theirs, &said, size);
             let _ = theirs.read_to_end(&mut heard);
             heard
@@ -114,7 +115,7 @@ fn noise_never_ends_the_proxy_whatever_the_rule() {
     for action in 0..ACTIONS.len() {
         let mut noisy = Noisy::with(action);
         let config = ProptestConfig {
-            cases: 6,
+            cases: 20,
             failure_persistence: None,
             ..ProptestConfig::default()
         };
@@ -124,12 +125,12 @@ fn noise_never_ends_the_proxy_whatever_the_rule() {
         });
         // It lives, and has lost no connection from sight.
         assert!(
-            noisy.proxy.status().accepted >= 6,
+            noisy.proxy.status().accepted >= 20,
             "{}",
             ACTIONS[action].name
         );
     }
-    assert!(turn.into_inner() as usize >= 6 * ACTIONS.len());
+    assert!(turn.into_inner() as usize >= 20 * ACTIONS.len());
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn what_is_no_http_passes_unchanged_under_every_rule() {
     for action in 0..ACTIONS.len() {
         let noisy = Noisy::with(action);
         let config = ProptestConfig {
-            cases: 4,
+            cases: 10,
             failure_persistence: None,
             ..ProptestConfig::default()
         };
