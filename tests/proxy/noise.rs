@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcpload::fault::link::toxic::Answers;
 use mcpload::fault::link::{LinkRule, Toxic};
 use mcpload::fault::wire::Rule;
-use mcpload::fault::wire::actions::ACTIONS;
+use mcpload::fault::wire::actions::{ACTIONS, Action};
 use mcpload::proxy::Start;
 use proptest::prelude::*;
 
@@ -59,16 +59,16 @@ struct Arrived {
 }
 
 impl Noisy {
-    fn with(action: usize) -> Self {
+    fn with(action: &Action) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut proxy = Proxy::start(Start {
             http: true,
             instance: Some("server-1#1".to_owned()),
             ..plain(listener.local_addr().unwrap())
         });
-        let rule: Rule = format!("{},on=any", ACTIONS[action].example)
+        let rule: Rule = format!("{},on=any", action.example)
             .parse()
-            .or_else(|_| ACTIONS[action].example.parse())
+            .or_else(|_| action.example.parse())
             .unwrap();
         let rules = vec![rule];
         proxy.apply("answers", LinkRule::new(Toxic::Answers(Answers { rules })));
@@ -112,7 +112,7 @@ fn write(stream: &mut TcpStream, text: &[u8], size: usize) {
 fn noise_never_ends_the_proxy_whatever_the_rule() {
     let turn = AtomicU32::new(0);
     // Each rule has a proxy, and some conversations of its own.
-    for action in 0..ACTIONS.len() {
+    for action in ACTIONS {
         let mut noisy = Noisy::with(action);
         let config = ProptestConfig {
             cases: 20,
@@ -124,18 +124,14 @@ fn noise_never_ends_the_proxy_whatever_the_rule() {
             turn.fetch_add(1, Ordering::Relaxed);
         });
         // It lives, and has lost no connection from sight.
-        assert!(
-            noisy.proxy.status().accepted >= 20,
-            "{}",
-            ACTIONS[action].name
-        );
+        assert!(noisy.proxy.status().accepted >= 20, "{}", action.name);
     }
     assert!(turn.into_inner() as usize >= 20 * ACTIONS.len());
 }
 
 #[test]
 fn what_is_no_http_passes_unchanged_under_every_rule() {
-    for action in 0..ACTIONS.len() {
+    for action in ACTIONS {
         let noisy = Noisy::with(action);
         let config = ProptestConfig {
             cases: 10,
@@ -148,8 +144,8 @@ fn what_is_no_http_passes_unchanged_under_every_rule() {
             garbage.prop_map(|(first, rest)| [&[first, b'\r', b'\n'], &rest[..]].concat());
         proptest!(config, |(client in garbage, server in noise(), size in 1_usize..90)| {
             let arrived = noisy.carry(&client, &server, size, super::support::PATIENCE);
-            prop_assert_eq!(arrived.to_server, client, "{}", ACTIONS[action].name);
-            prop_assert_eq!(arrived.to_client, server, "{}", ACTIONS[action].name);
+            prop_assert_eq!(arrived.to_server, client, "{}", action.name);
+            prop_assert_eq!(arrived.to_client, server, "{}", action.name);
         });
     }
 }

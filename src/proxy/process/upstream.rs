@@ -210,7 +210,7 @@ mod tests {
         drop(listener);
         upstream.watch().await;
         assert!(!upstream.listens());
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert!(upstream.due().is_some());
     }
 
