@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a user does, with what a user has: the README's first command, nginx, a real Python server, pandas and DuckDB; and
+# What a user does, with what a user has: the README's first command, nginx, Redis, real Python servers, pandas and DuckDB; and
 # what the protocol's own conformance suite says.
 # Every wait is bounded; ends only what it started.
 set -euo pipefail
@@ -74,6 +74,33 @@ wait "$victim" 2>/dev/null || true
 "$python" ci/e2e/processes.py gone "$GONE_WITHIN" "${processes[@]}" || fail "processes outlived mcpload"
 expect_code 7 timeout 60 "$mcpload" report "$work/killed"
 grep -m 1 'exit code 7' "$work/output.txt"
+
+echo "== nginx restarted and killed, and a slow link behind it"
+expect_code 0 timeout 120 "$mcpload" run scenarios/nginx-restarts.toml --out "$work/restarts"
+grep -m 1 '^PASS' "$work/output.txt"
+"$python" ci/e2e/balancer.py "$work/restarts" >"$work/check.txt" || { cat "$work/check.txt"; fail "nginx's own log says otherwise"; }
+tail -n 1 "$work/check.txt"
+
+# with_redis CODE limited|unlimited ARGUMENT… : plays scenarios/redis.toml, while its Redis is looked at from outside.
+with_redis() {
+    local code=$1 kind=$2 looking
+    shift 2
+    timeout 240 "$python" ci/e2e/dependency.py "$work/redis-$kind" "$kind" >"$work/check.txt" 2>&1 &
+    looking=$!
+    started+=("$looking")
+    # The servers of the scenario are Python programs that need what was installed.
+    PATH="$PWD/$venv/bin:$PATH" expect_code "$code" timeout 120 "$mcpload" run scenarios/redis.toml --out "$work/redis-$kind" "$@"
+    grep -m 1 -E '^(PASS|FAIL)' "$work/output.txt"
+    wait "$looking" || { cat "$work/check.txt"; fail "Redis itself, or its servers, say otherwise"; }
+    tail -n 1 "$work/check.txt"
+}
+
+echo "== Redis behind the servers: killed, paused, and its network silent"
+with_redis 0 limited
+
+echo "== the same with servers that wait for Redis as long as it takes"
+with_redis 4 unlimited --variant no-timeout
+grep -q 'FAIL *sums-go-on \[silent\]' "$work/output.txt" || fail "the tool without Redis is not missed"
 
 echo "== a real Python server, one command"
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

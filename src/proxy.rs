@@ -2,8 +2,9 @@
 //!
 //! This page is pure: the words between the conductor and a proxy, one JSON object a line over the proxy's standard input, which
 //! is a socket. What a rule does stands in [`crate::fault::link`]; `process` is the proxy itself. Without rules every byte passes
-//! at once, and half-closed connections stay so. When the socket closes, or SIGTERM or SIGINT comes, every rule is lifted at once and
-//! the process ends with its last connection, at the latest [`LEAVES_WITHIN`] later; so a dead conductor leaves no fault behind.
+//! at once, half-closed connections stay so, and where nothing listens behind it connections are refused. When the socket closes, or
+//! SIGTERM or SIGINT comes, every rule is lifted at once and the process ends with its last connection, at the latest [`LEAVES_WITHIN`]
+//! later; so a dead conductor leaves no fault behind.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub enum Ask {
         /// `server-2#3`; none, or what cannot stand in a header, ends the naming.
         name: Option<String>,
     },
+    /// Look anew whether anything listens at the upstream's address, and tell: what runs behind the link has changed.
+    Look,
     /// Lift everything, close all connections and end at once.
     Stop,
 }
@@ -63,6 +66,10 @@ pub struct Start {
     pub http: bool,
     /// The name of the instance behind it, for the header `mcpload-instance` of its answers; only with `http`.
     pub instance: Option<String>,
+    /// Whether connections are refused as long as nothing listens at the upstream's address, as if the proxy were not there. Asked of
+    /// this machine's kernel, so only for an upstream on this machine.
+    #[serde(default)]
+    pub follows: bool,
 }
 
 /// What a proxy answers. Moments are raw readings of `CLOCK_MONOTONIC`, nanoseconds.
@@ -101,6 +108,11 @@ pub enum Tell {
         id: String,
         /// Why.
         reason: String,
+    },
+    /// Whether anything listens at the upstream's address; the link accepts or refuses accordingly.
+    Upstream {
+        /// It does.
+        listens: bool,
     },
     /// What was counted.
     Status(Status),

@@ -1,10 +1,13 @@
-# Sourced by the scripts that need more than Rust: nginx, and a Python environment in $python. Installs what is missing.
+# Sourced by the scripts that need more than Rust: nginx, Redis, and a Python environment in $python. Installs what is missing.
 
-if ! command -v nginx >/dev/null; then
-    echo "-- installing nginx"
+packages=()
+command -v nginx >/dev/null || packages+=(nginx-light)
+command -v redis-server >/dev/null || packages+=(redis-server)
+if ((${#packages[@]})); then
+    echo "-- installing ${packages[*]}"
     # Fails loudly: what is not there is not skipped.
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
 venv=target/ci/e2e

@@ -69,6 +69,12 @@ impl LinkRule {
     pub(crate) fn closes_the_listener(&self) -> bool {
         self.share == Share::ONE && self.what == Toxic::Refuse
     }
+
+    /// Whether nobody finds out that nothing listens behind the link: no client's word gets there.
+    pub(crate) fn hides_the_upstream(&self) -> bool {
+        let is_silent = matches!(self.what, Toxic::Blackhole(_));
+        is_silent && self.share == Share::ONE && self.direction.covers(Way::ToServer)
+    }
 }
 
 /// The ways that a rule acts on.

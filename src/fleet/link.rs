@@ -1,8 +1,10 @@
 //! The links of a fleet that have a proxy before them, as the conductor's side of the proxies' sockets sees them.
 //!
 //! Impure. A proxy is in place from before the slots start until after they ended; so putting it there and taking it away are no
-//! part of what is measured. When the conductor is gone its socket closes, and the proxy lifts every rule by itself. A proxy
-//! that ends by itself is told as a fact: what follows on its link says nothing about the fleet.
+//! part of what is measured. A link looks like its slot: the proxy refuses connections as long as nothing listens behind it. It
+//! sees that by itself where it can, and is told to look whenever the slot's supervisor does something. When the conductor is gone
+//! its socket closes, and the proxy lifts every rule by itself. A proxy that ends by itself is told as a fact: what follows on its
+//! link says nothing about the fleet.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -92,6 +94,14 @@ impl Links {
         self.0.iter().map(|(slot, link)| (slot, link.pid))
     }
 
+    /// Lets the proxy before this slot look whether it listens; returns when the link is as the slot. Nothing, if it has none.
+    pub(super) async fn settle(&self, slot: &SlotId) {
+        if let Some(link) = self.0.get(slot) {
+            // One that has ended is told by its own task.
+            let _ = link.ask(Ask::Look).await;
+        }
+    }
+
     /// Ends every proxy.
     pub(super) async fn stop(&self) {
         for link in self.0.values() {
@@ -131,8 +141,13 @@ impl Link {
         let (orders, received) = mpsc::channel(16);
         let (ends, ended) = watch::channel(false);
         let (slot, names, state) = (plan.slot, plan.names, plan.state);
+        let mut behind = Behind {
+            slot: slot.clone(),
+            names,
+            state: Some(state),
+        };
         tokio::spawn(async move {
-            let reason = proxy.serve(received, &slot, names.then_some(state)).await;
+            let reason = proxy.serve(received, &mut behind).await;
             if let Some(reason) = reason {
                 let lost = EventKind::LinkLost { slot, reason };
                 let _ = facts.send((clock::now(), lost)).await;
@@ -214,8 +229,7 @@ impl Proxy {
     async fn serve(
         &mut self,
         mut orders: mpsc::Receiver<Order>,
-        slot: &SlotId,
-        mut names: Option<watch::Receiver<State>>,
+        behind: &mut Behind,
     ) -> Option<String> {
         loop {
             tokio::select! {
@@ -228,11 +242,10 @@ impl Proxy {
                         return None;
                     }
                     let Some(answer) = answer else { continue };
-                    match self.next().await {
+                    match self.answer().await {
                         // Who asked may have given up.
-                        Ok(Some(tell)) => drop(answer.send(tell)),
-                        Ok(None) => return Some(self.ended().await),
-                        Err(error) => return Some(format!("its proxy speaks other words: {error}")),
+                        Ok(tell) => drop(answer.send(tell)),
+                        Err(reason) => return Some(reason),
                     }
                 }
                 // It says nothing unasked: this is its end.
@@ -240,13 +253,32 @@ impl Proxy {
                     Ok(None) | Err(_) => return Some(self.ended().await),
                     Ok(Some(_)) => {}
                 },
-                name = incarnation(&mut names, slot) => {
-                    let ask = Ask::Instance { name: Some(name) };
-                    if let Err(error) = self.tell(&ask).await {
-                        return Some(format!("its proxy takes no orders: {error}"));
+                name = behind.changed() => {
+                    if let Err(reason) = self.follow(name).await {
+                        return Some(reason);
                     }
                 }
             }
+        }
+    }
+
+    /// Tells that the slot behind it has changed, and the name of what runs there now.
+    async fn follow(&mut self, name: Option<String>) -> Result<(), String> {
+        let name = name.map(|name| Ask::Instance { name: Some(name) });
+        for ask in name.into_iter().chain([Ask::Look]) {
+            let told = self.tell(&ask).await;
+            told.map_err(|error| format!("its proxy takes no orders: {error}"))?;
+        }
+        // A name is not answered.
+        self.answer().await.map(drop)
+    }
+
+    /// The answer to what was asked; else why there is none.
+    async fn answer(&mut self) -> Result<Tell, String> {
+        match self.next().await {
+            Ok(Some(tell)) => Ok(tell),
+            Ok(None) => Err(self.ended().await),
+            Err(error) => Err(format!("its proxy speaks other words: {error}")),
         }
     }
 
@@ -265,24 +297,33 @@ impl Proxy {
     }
 }
 
-/// The next instance that runs behind the link; never, if nobody wants to know.
-///
-/// # Cancel safety
-/// A change that was seen is returned; one that was not is still there.
-async fn incarnation(names: &mut Option<watch::Receiver<State>>, slot: &SlotId) -> String {
-    let Some(state) = names else {
-        return std::future::pending().await;
-    };
-    if state.changed().await.is_err() {
-        *names = None;
-        return std::future::pending().await;
+/// What runs behind a link.
+struct Behind {
+    slot: SlotId,
+    /// Whether answers are named after it.
+    names: bool,
+    /// `None` once the slot has no supervisor any more.
+    state: Option<watch::Receiver<State>>,
+}
+
+impl Behind {
+    /// Waits until the slot changes; the name for its answers, if they have one.
+    ///
+    /// # Cancel safety
+    /// A change that was seen is returned; one that was not is still there.
+    async fn changed(&mut self) -> Option<String> {
+        let Some(state) = &mut self.state else {
+            return std::future::pending().await;
+        };
+        if state.changed().await.is_err() {
+            self.state = None;
+            return std::future::pending().await;
+        }
+        let incarnation = Some(state.borrow_and_update().incarnation);
+        let slot = self.slot.clone();
+        self.names
+            .then(|| InstanceId { slot, incarnation }.to_string())
     }
-    let incarnation = state.borrow_and_update().incarnation;
-    InstanceId {
-        slot: slot.clone(),
-        incarnation: Some(incarnation),
-    }
-    .to_string()
 }
 
 impl LinkHands for Links {

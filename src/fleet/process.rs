@@ -168,6 +168,7 @@ impl ProcessFleet {
                         seed: seed.0,
                         http: wire.http,
                         instance: None,
+                        follows: true,
                     },
                     names: wire.names,
                     probe: role.ready.probe.clone(),
@@ -241,6 +242,11 @@ impl ProcessFleet {
                 .iter()
                 .map(|slot| self.ready(&slot.id, role.ready.timeout));
             futures_util::future::try_join_all(waits).await?;
+            if let Some(links) = self.links.get() {
+                // Who comes next finds the links open.
+                let settled = role.slots.iter().map(|slot| links.settle(&slot.id));
+                futures_util::future::join_all(settled).await;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The proxy process: one thread, one task for each connection, and the desk that owns the listener and the rules.
 //!
 //! Impure. The desk swaps rules as a whole; a connection takes them over between two chunks. Invariant: `applied` and `lifted` are
-//! told when every live connection has done so. Next: `desk`, `connection`, `flow`.
+//! told when every live connection has done so. Next: `desk`, `connection`, `flow`; `upstream` for what is behind.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -21,6 +21,7 @@ mod desk;
 mod door;
 mod flow;
 mod pair;
+mod upstream;
 
 use desk::Desk;
 use door::Door;

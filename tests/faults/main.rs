@@ -7,6 +7,8 @@
 mod runs;
 
 #[cfg(test)]
+mod absent;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod hogs;

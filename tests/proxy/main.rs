@@ -4,9 +4,13 @@
 
 // `cfg(test)` tells clippy that helpers beside the tests may panic like tests.
 #[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod noise;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

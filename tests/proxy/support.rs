@@ -29,6 +29,7 @@ pub(crate) fn plain(upstream: SocketAddr) -> Start {
         seed: 7,
         http: false,
         instance: None,
+        follows: false,
     }
 }
 

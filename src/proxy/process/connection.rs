@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::desk::Totals;
+use super::desk::{Doubts, Totals};
 use super::pair::{Last, Pair};
 use crate::clock;
 use crate::fault::link::fate::Facts;
@@ -32,6 +32,7 @@ pub(super) struct Setting {
     /// The generation of the rules that were taken over; as long as the task holds it, the connection lives.
     pub(super) taken_over: Arc<AtomicU64>,
     pub(super) totals: Arc<Totals>,
+    pub(super) doubts: Arc<Doubts>,
 }
 
 /// Carries a connection until it ends; gives its number.
@@ -44,9 +45,10 @@ pub(super) async fn run(client: TcpStream, facts: Facts, setting: Setting) -> u6
         mut rules,
         taken_over,
         totals,
+        doubts,
     } = setting;
     let first = rules.borrow_and_update().clone();
-    let (mut pair, mut last) = Pair::new(client, facts, totals, http, first);
+    let (mut pair, mut last) = Pair::new(client, facts, (totals, doubts), http, first);
     let mut dial = Dial::Waits;
     let mut timer = None;
     let last = loop {

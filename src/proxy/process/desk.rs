@@ -5,18 +5,19 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
 use super::connection::{self, Setting};
 use super::door::Door;
+use super::upstream::Upstream;
 use crate::clock;
 use crate::fault::link::fate::Facts;
 use crate::fault::link::rules::{Armed, RuleSet};
@@ -51,6 +52,18 @@ pub(super) struct Desk {
     tasks: JoinSet<u64>,
     lifted: VecDeque<Arc<Armed>>,
     totals: Arc<Totals>,
+    upstream: Upstream,
+    /// A connection saw what it would see if nothing listened any more.
+    doubts: Arc<Doubts>,
+}
+
+/// What connections tell of the upstream.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// It ended a connection, or could not be reached.
+    pub(super) woken: Notify,
+    /// It refused one.
+    pub(super) refused: AtomicBool,
 }
 
 impl Desk {
@@ -60,7 +73,8 @@ impl Desk {
             instance,
             ..RuleSet::default()
         };
-        Ok(Self {
+        let upstream = Upstream::new(start.upstream, start.follows);
+        let mut desk = Self {
             start,
             door,
             rules: watch::Sender::new(Arc::new(rules)),
@@ -69,7 +83,11 @@ impl Desk {
             tasks: JoinSet::new(),
             lifted: VecDeque::new(),
             totals: Arc::default(),
-        })
+            upstream,
+            doubts: Arc::default(),
+        };
+        desk.mind_the_door()?;
+        Ok(desk)
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -81,7 +99,7 @@ impl Desk {
         self.tasks.is_empty()
     }
 
-    /// Accepts a connection, or buries one.
+    /// Accepts a connection, buries one, or follows what is behind.
     ///
     /// # Cancel safety
     /// Safe.
@@ -95,7 +113,24 @@ impl Desk {
             accepted = self.door.accept() => match accepted {
                 Ok(client) => self.admit(client),
                 Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            () = self.upstream.watch() => self.follow(),
+            () = self.doubts.woken.notified() => {
+                if self.doubts.refused.swap(false, Ordering::Relaxed) {
+                    // Not taken for an answer: it was dialled a while ago, and another may listen by now.
+                    self.upstream.look();
+                }
+                self.upstream.hint();
+                self.follow();
             }
+        }
+    }
+
+    /// Shuts or opens the listener, as the upstream's is.
+    fn follow(&mut self) {
+        if self.mind_the_door().is_err() {
+            // Tried again at the next look.
+            self.upstream.try_again();
         }
     }
 
@@ -114,6 +149,7 @@ impl Desk {
             rules: self.rules.subscribe(),
             taken_over,
             totals: Arc::clone(&self.totals),
+            doubts: Arc::clone(&self.doubts),
         };
         self.tasks.spawn(connection::run(client, facts, setting));
     }
@@ -124,6 +160,13 @@ impl Desk {
             Ask::Apply { id, rule } => Some(self.apply(id, rule).await),
             Ask::Lift { id } => Some(self.lift(id).await),
             Ask::Status => Some(Tell::Status(self.status())),
+            Ask::Look => {
+                self.upstream.look();
+                self.upstream.hint();
+                self.follow();
+                let listens = self.upstream.listens();
+                Some(Tell::Upstream { listens })
+            }
             Ask::Instance { name } => {
                 let instance = name.and_then(|name| named(&name).ok());
                 self.swap(|rules| rules.instance = instance);
@@ -212,14 +255,18 @@ impl Desk {
         }
     }
 
-    /// Shuts or opens the listener, as the rules want it.
+    /// Shuts or opens the listener, as the rules and the upstream want it.
     fn mind_the_door(&mut self) -> Result<(), String> {
-        let shut = {
+        let (refuses, hides) = {
             let rules = self.rules.borrow();
-            let mut armed = rules.armed.iter();
-            armed.any(|armed| armed.rule.closes_the_listener())
+            let any =
+                |what: fn(&LinkRule) -> bool| rules.armed.iter().any(|armed| what(&armed.rule));
+            (
+                any(LinkRule::closes_the_listener),
+                any(LinkRule::hides_the_upstream),
+            )
         };
-        if shut {
+        if refuses || !(hides || self.upstream.listens()) {
             self.door.shut();
             return Ok(());
         }

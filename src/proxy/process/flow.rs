@@ -44,8 +44,17 @@ pub(super) struct Flow {
     blocked: bool,
     /// The sender has ended, or broken off.
     source_over: bool,
-    /// The receiver was told so, or is broken itself.
-    over: bool,
+    /// Why nothing more is written, once it is so.
+    over: Option<Over>,
+}
+
+/// How the receiver's end of a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// It was told that nothing more comes.
+    Told,
+    /// It takes nothing any more, and was told nothing.
+    Broken,
 }
 
 impl Flow {
@@ -56,13 +65,23 @@ impl Flow {
             writing: Bytes::new(),
             blocked: false,
             source_over: false,
-            over: false,
+            over: None,
         }
     }
 
     /// Whether nothing comes any more.
     pub(super) fn is_over(&self) -> bool {
-        self.over
+        self.over.is_some()
+    }
+
+    /// Whether the sender has ended, or broken off.
+    pub(super) fn is_source_over(&self) -> bool {
+        self.source_over
+    }
+
+    /// Whether the receiver takes nothing any more, without having been told the end.
+    pub(super) fn is_broken(&self) -> bool {
+        self.over == Some(Over::Broken)
     }
 
     /// When something that is held is to leave.
@@ -71,7 +90,7 @@ impl Flow {
         let answer = answer.and_then(|http| http.due(self.lane.takes()));
         let held = self.lane.due().filter(|_| !self.blocked);
         let due = answer.into_iter().chain(held).min();
-        due.filter(|_| !self.over)
+        due.filter(|_| !self.is_over())
     }
 
     /// Carries on as far as it goes; the context is woken when it goes further, but for what is due later.
@@ -91,7 +110,7 @@ impl Flow {
                 return Some(ending);
             }
             let reads = !self.source_over
-                && !self.over
+                && !self.is_over()
                 && self.lane.takes()
                 && http.as_ref().is_none_or(|http| self.is_taken_by(http))
                 && (!matches!(sink, End::Later) || self.lane.swallows());
@@ -127,7 +146,7 @@ impl Flow {
 
     /// Takes what answers have become, as far as the lane does. Breaks if one is overdue.
     fn answer(&mut self, http: Option<&mut Http>) -> ControlFlow<()> {
-        let Some(http) = http.filter(|_| self.way == Way::ToClient && !self.over) else {
+        let Some(http) = http.filter(|_| self.way == Way::ToClient && !self.is_over()) else {
             return ControlFlow::Continue(());
         };
         if http.is_overdue(clock::now()) {
@@ -202,7 +221,7 @@ impl Flow {
     ) -> Option<Ending> {
         // Nothing was read for one who is not there yet, but for what is dropped.
         self.blocked = matches!(sink, End::Later);
-        while !self.over && !self.blocked {
+        while !self.is_over() && !self.blocked {
             if self.writing.is_empty() {
                 match self.lane.next(clock::now()) {
                     None => return None,
@@ -214,7 +233,7 @@ impl Flow {
                             // A socket has nothing to flush, so this never waits; if it fails, the receiver is gone.
                             let _ = Pin::new(&mut **stream).poll_shutdown(context);
                         }
-                        self.over = true;
+                        self.over = Some(Over::Told);
                     }
                 }
                 continue;
@@ -230,7 +249,7 @@ impl Flow {
                     written.fetch_add(count as u64, Ordering::Relaxed);
                 }
                 // The receiver is gone. What it has sent before may still be on its other way, and its end comes there.
-                Poll::Ready(Err(_)) => self.over = true,
+                Poll::Ready(Err(_)) => self.over = Some(Over::Broken),
             }
         }
         None

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::desk::Totals;
+use super::desk::{Doubts, Totals};
 use super::flow::{End, Flow};
 use crate::clock;
 use crate::fault::link::Way;
@@ -50,6 +50,9 @@ pub(super) struct Pair {
     /// What follows its requests and answers.
     http: Option<Box<Http>>,
     totals: Arc<Totals>,
+    doubts: Arc<Doubts>,
+    /// The server has ended its way, which was told.
+    server_ended: bool,
 }
 
 impl Pair {
@@ -57,7 +60,7 @@ impl Pair {
     pub(super) fn new(
         client: TcpStream,
         facts: Facts,
-        totals: Arc<Totals>,
+        (totals, doubts): (Arc<Totals>, Arc<Doubts>),
         http: bool,
         rules: Arc<RuleSet>,
     ) -> (Self, Option<Last>) {
@@ -72,6 +75,8 @@ impl Pair {
             to_client: Flow::new(Way::ToClient, facts.connection),
             http: http.then(Box::default),
             totals,
+            doubts,
+            server_ended: false,
         };
         let last = pair.take_over(rules);
         (pair, last)
@@ -136,8 +141,12 @@ impl Pair {
                 self.server = Some(server);
                 None
             }
-            Err(_) => {
+            Err(error) => {
                 self.totals.unreached.fetch_add(1, Ordering::Relaxed);
+                if error.kind() == io::ErrorKind::ConnectionRefused {
+                    self.doubts.refused.store(true, Ordering::Relaxed);
+                    self.doubts.woken.notify_one();
+                }
                 // The nearest to a refusal that is left once the kernel has accepted.
                 Some(Last::Ended(Ending::Reset))
             }
@@ -182,7 +191,9 @@ impl Pair {
             Some(Side::Client) => to_client,
         };
         if over {
-            return Poll::Ready(Some(Last::Gone));
+            let is_broken = self.to_server.is_broken() || self.to_client.is_broken();
+            let broken = is_broken.then_some(Last::Ended(Ending::Reset));
+            return Poll::Ready(broken.or(Some(Last::Gone)));
         }
         match self.due() {
             Some(at) if due.is_none_or(|due| at < due) => Poll::Ready(None),
@@ -200,7 +211,7 @@ impl Pair {
             self.http.as_deref_mut(),
             &totals.to_server,
         );
-        ending.or_else(|| {
+        let ending = ending.or_else(|| {
             self.to_client.poll(
                 context,
                 end(&mut self.server, gone == Some(Side::Server)),
@@ -208,7 +219,12 @@ impl Pair {
                 self.http.as_deref_mut(),
                 &totals.to_client,
             )
-        })
+        });
+        if !self.server_ended && self.to_client.is_source_over() {
+            self.server_ended = true;
+            self.doubts.woken.notify_one();
+        }
+        ending
     }
 
     /// Ends it.
