@@ -48,7 +48,7 @@ impl Conductor<'_> {
 
     pub(super) fn hear_guard(&mut self, heard: Heard) {
         let kind = match heard {
-            Heard::Told(Tell::Ready) => return,
+            Heard::Told(Tell::Ready | Tell::Alive | Tell::Busy { .. }) => return,
             Heard::Told(Tell::Undone {
                 fault,
                 because,
