@@ -236,6 +236,9 @@ pub trait LinkHands: Send + Sync {
         fault: &'a str,
     ) -> BoxFuture<'a, Result<Option<RuleStatus>, FaultError>>;
 
+    /// Whether the proxy before the slot has ended, and every rule with it.
+    fn is_lost(&self, slot: &SlotId) -> bool;
+
     /// Sends one request of our own to the slot.
     fn canary<'a>(&'a self, slot: &'a SlotId, way: Way, within: Duration) -> BoxFuture<'a, Canary>;
 }
