@@ -54,7 +54,11 @@ pub(super) fn check(context: &mut Context<'_>, fault: &Fault, number: usize, fle
             &codes::NOT_ALLOWED,
             &format!("{path}.kind"),
             format!("this `{name}` acts on what the run did not deploy"),
-            "expected a `target`, or `allow_external = true` in [fleet]",
+            if fleet.roles.is_empty() {
+                "expected `allow_external = true` in [fleet]"
+            } else {
+                "expected a `target`, or `allow_external = true` in [fleet]"
+            },
             None,
         );
     }
