@@ -94,17 +94,18 @@ impl Player {
         self.undo(&scene, &subject).await;
     }
 
-    /// Has the fault act. An act that takes time of its own is given up when the run stops.
+    /// Acts, unless somebody wants to leave at once: an instance may take long to end. A program may take longer still, and is
+    /// given up as soon as the run stops.
     async fn inject(&mut self, scene: &Scene<'_>) -> Result<(), FaultError> {
-        if self.fault.takes().is_zero() {
-            return self.fault.inject(scene).await;
-        }
         let mut haste = self.haste.clone();
+        let least = match self.fault.takes() {
+            Duration::ZERO => Haste::AtOnce,
+            _ => Haste::Soon,
+        };
         tokio::select! {
             done = self.fault.inject(scene) => done,
-            () = asked(&mut haste, Haste::Soon) => {
-                let reason = "the run was stopped before the act returned";
-                Err(FaultError::Fleet(reason.to_owned()))
+            () = asked(&mut haste, least) => {
+                Err(FaultError::Fleet("the run was left before the act was done".to_owned()))
             }
         }
     }
