@@ -5,6 +5,7 @@
 //! what undoes a fault is on disk before the fault acts, and is absolute, so that doing it twice does no harm.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -45,6 +46,22 @@ pub trait Fault: Send + Sync {
 
     /// Whether it takes a duration.
     fn span(&self) -> Span;
+
+    /// Whether it acts on slots, which its `target` names. One that does not may have targets all the same.
+    fn aims(&self) -> bool {
+        true
+    }
+
+    /// Whether mcpload acts. If not, it looks on while others do, and the fault's moment says only from when on.
+    fn acts(&self) -> bool {
+        true
+    }
+
+    /// How long the act and its proof may take at most, where they take time of their own. Such an act may be given up in the
+    /// middle: it is cancel safe.
+    fn takes(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Whether it acts on the links of its targets, which then have a proxy before them from the begin of the run to its end.
     fn links(&self) -> Option<LinkUse> {
@@ -102,6 +119,19 @@ pub struct Scene<'a> {
     pub duration: Option<Duration>,
     /// The longest that a step may wait for its proof.
     pub within: Duration,
+    /// Where the run is played.
+    pub site: &'a Site,
+}
+
+/// Where a run is played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The run directory, absolute.
+    pub run: PathBuf,
+    /// The directory from which the scenario's relative paths count, absolute.
+    pub scenario: PathBuf,
+    /// This program.
+    pub binary: PathBuf,
 }
 
 /// What a fault needs of the proxy before its targets.
@@ -250,6 +280,9 @@ pub trait LinkHands: Send + Sync {
         slot: &'a SlotId,
         fault: &'a str,
     ) -> BoxFuture<'a, Result<Option<RuleStatus>, FaultError>>;
+
+    /// Whether the proxy before the slot has ended, and every rule with it.
+    fn is_lost(&self, slot: &SlotId) -> bool;
 
     /// Sends one request of our own to the slot.
     fn canary<'a>(&'a self, slot: &'a SlotId, way: Way, within: Duration) -> BoxFuture<'a, Canary>;

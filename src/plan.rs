@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::kinds::observed;
 use crate::model::quantity::{duration_text, optional_duration_text};
 use crate::model::{Offset, Seed, Share, SlotId, Window};
 use crate::registry::Spec;
 
+pub mod blast;
 pub mod budget;
 pub mod compile;
 pub mod operation;
@@ -23,6 +25,7 @@ pub mod target;
 pub mod timeline;
 pub mod workload;
 
+pub use blast::BlastRadius;
 pub use operation::{CancelPlan, Expectation, Method, OperationPlan, Pages, Reference, StepPlan};
 pub use pinning::Pinning;
 pub use promise::{Counted, ObjectivePlan, Promise, WindowRef};
@@ -62,6 +65,9 @@ pub struct Plan {
     /// What ends the run early, if anything does.
     #[serde(default)]
     pub abort: Option<AbortPlan>,
+    /// What faults may hold at the most, if the scenario says so.
+    #[serde(default)]
+    pub blast_radius: Option<BlastRadius>,
     /// The service level objectives, in the order of the scenario.
     pub objectives: Vec<ObjectivePlan>,
     /// The checks, in the order of the scenario.
@@ -397,7 +403,7 @@ pub struct FaultPlan {
     /// The client whose last Call tells which slot it acts on.
     #[serde(default)]
     pub owner: Option<OwnerPlan>,
-    /// When it acts.
+    /// When it acts; from when on it is awaited, if others do it.
     pub at: Offset,
     /// How long it acts; `None` for a fault that is one act.
     #[serde(default, with = "optional_duration_text")]
@@ -420,6 +426,11 @@ impl FaultPlan {
     /// When it ends by plan: when it begins, for a fault that is one act.
     pub fn end(&self) -> Offset {
         self.at + self.duration.unwrap_or_default()
+    }
+
+    /// Whether mcpload only looks on while others do it; then `at` is the moment from which on it is awaited.
+    pub fn is_observed(&self) -> bool {
+        self.spec.kind == observed::NAME
     }
 }
 

@@ -55,11 +55,15 @@ fn evaluate(check: &CheckPlan, analysis: &Analysis) -> Finding {
 /// A fault that was not undone.
 fn healing(fault: &FaultStats) -> Option<Finding> {
     let by_hand = fault.not_healed.as_ref()?;
-    let targets: Vec<&str> = fault
+    let mut targets: Vec<&str> = fault
         .targets
         .iter()
         .map(|target| target.slot.as_str())
         .collect();
+    if targets.is_empty() {
+        // It acted on nothing of the fleet.
+        targets.push("outside of the fleet");
+    }
     Some(Finding {
         name: format!("{} healed", fault.name),
         kind: "healing".to_owned(),

@@ -52,6 +52,8 @@ codes! {
     CYCLE "cycle" "Things wait for each other in a circle."
     NO_COMMAND "no-command" "The role has no command, and only `server` and `balancer` have one by default."
     NO_TARGET "no-target" "The fault would act on nothing."
+    BLAST_RADIUS "blast-radius" "The fault would touch what `[blast_radius]` spares, or faults would hold more at one time than it allows."
+    NOT_ALLOWED "not-allowed" "The fault acts on what the run did not deploy, and the scenario does not allow that: `allow_external = true` in the table of the fleet."
     NOT_CAPABLE "not-capable" "The fleet's driver cannot do what the fault needs."
     NO_LOAD "no-load" "A phase says nothing about the load, or no workload ever has any."
     MIXED_MODELS "mixed-models" "A workload has open arrivals in one phase and closed users in another; its clients cannot be both."

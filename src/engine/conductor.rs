@@ -10,19 +10,17 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::time_line::{Action, What, time_line};
-use self::windows::{Window, is_observed};
+use self::windows::Window;
 use super::control::Control;
 use super::live::Live;
 use super::owners::Owners;
-use super::player::{Haste, Player};
+use super::player::Haste;
 use super::signals::Signals;
 use super::workers::{Heard, Workers};
 use super::{Ended, ExecuteError, Job, Notice};
 use crate::analysis::steady::SteadyGate;
 use crate::clock::{self, Clock};
 use crate::fault::journal::Journal;
-use crate::fault::kinds::FAULTS;
-use crate::fault::{Fault, FleetHands};
 use crate::fleet::address::Network;
 use crate::fleet::affinity;
 use crate::fleet::process::{Place, ProcessFleet};
@@ -31,13 +29,13 @@ use crate::heal::guarding::Guarding;
 use crate::heal::open_runs;
 use crate::load::frames::{FromWorker, ToWorker};
 use crate::model::event::Ending;
-use crate::model::{EventKind, Offset};
+use crate::model::{EventKind, Offset, SlotId};
 use crate::plan::{Pinning, Plan};
 use crate::record::layout;
 use crate::record::writer::Recorder;
-use crate::registry::{Family, build};
 
 mod aborting;
+mod acting;
 mod aiming;
 mod safety;
 mod set_up;
@@ -80,7 +78,9 @@ pub async fn execute(
     });
     let (facts, told) = mpsc::channel(1024);
     let network = Network::picked_by(job.network);
-    let fleet = deploy(&job, network, pinning.as_ref(), &facts)?;
+    let hands = deploy(&job, network, pinning.as_ref(), &facts)?;
+    let is_ours = job.plan.fleet.driver.kind == "process";
+    let fleet = is_ours.then(|| Arc::clone(&hands));
     let mut conductor = Conductor {
         recorder,
         notify,
@@ -104,6 +104,8 @@ pub async fn execute(
         told,
         job: &job,
         fleet: fleet.clone(),
+        hands,
+        held: BTreeMap::new(),
         facts,
         how: Ending::Completed,
     };
@@ -140,15 +142,13 @@ fn unpin(pinning: Option<Pinning>) {
     }
 }
 
+/// The fleet that the run deploys; one without any slot where it deploys none.
 fn deploy(
     job: &Job,
     network: Network,
     pinning: Option<&Pinning>,
     facts: &mpsc::Sender<Fact>,
-) -> Result<Option<Arc<ProcessFleet>>, ExecuteError> {
-    if job.plan.fleet.driver.kind != "process" {
-        return Ok(None);
-    }
+) -> Result<Arc<ProcessFleet>, ExecuteError> {
     let place = Place {
         scenario_dir: job.scenario_dir.clone(),
         instances: job.directory.path().join(layout::INSTANCES),
@@ -159,7 +159,7 @@ fn deploy(
     };
     let fleet = ProcessFleet::prepare(&job.plan.fleet, network, &place, facts, job.plan.seed)
         .map_err(ExecuteError::Fleet)?;
-    Ok(Some(Arc::new(fleet)))
+    Ok(Arc::new(fleet))
 }
 
 fn record_error(job: &Job, source: std::io::Error) -> ExecuteError {
@@ -174,6 +174,10 @@ struct Conductor<'a> {
     recorder: Recorder,
     notify: &'a mut (dyn FnMut(Notice) + Send),
     fleet: Option<Arc<ProcessFleet>>,
+    /// What faults act through; there is nothing in its hands where the run deploys no fleet.
+    hands: Arc<ProcessFleet>,
+    /// The slots that each fault holds, from its begin until it is healed.
+    held: BTreeMap<String, Vec<SlotId>>,
     facts: mpsc::Sender<Fact>,
     told: mpsc::Receiver<Fact>,
     signals: Signals,
@@ -282,7 +286,7 @@ impl Conductor<'_> {
         // Nothing may keep a run alive for ever: at the latest now everything is given up.
         let last = moment(plan.end())
             + plan.longest_operation()
-            + heal_patience(plan)
+            + acting::patience(plan)
             + Duration::from_secs(20);
         loop {
             // What was begun is undone, however much of a hurry there is.
@@ -339,6 +343,7 @@ impl Conductor<'_> {
         while let Ok(fact) = self.told.try_recv() {
             self.fact(fact);
         }
+        self.miss();
     }
 
     /// Tells the faults that are being played when the run does not go on as planned.
@@ -392,49 +397,8 @@ impl Conductor<'_> {
                 }
             }
             // From now on others may open its window.
-            What::Fault(plan) if is_observed(plan) => {}
-            What::Fault(plan) => {
-                let Some(plan) = &self.aimed(plan) else {
-                    return;
-                };
-                let fault: Result<Box<dyn Fault>, _> = build(FAULTS, Family::Fault, &plan.spec);
-                match (fault, &self.fleet) {
-                    (Ok(fault), Some(fleet)) => {
-                        let hands: Arc<dyn FleetHands> = Arc::<ProcessFleet>::clone(fleet);
-                        let (journal, facts) = (Arc::clone(journal), self.facts.clone());
-                        faults.spawn(
-                            Player {
-                                plan: plan.clone(),
-                                fault,
-                                hands,
-                                seed: self.job.plan.seed,
-                                journal,
-                                clock,
-                                facts,
-                                haste: self.haste.subscribe(),
-                            }
-                            .play(),
-                        );
-                    }
-                    (Err(error), _) => self.fact((
-                        clock::now(),
-                        EventKind::FaultFailed {
-                            fault: plan.name.clone(),
-                            reason: error.to_string(),
-                        },
-                    )),
-                    (Ok(_), None) => {
-                        let reason = "the fleet is not mcpload's to act on".to_owned();
-                        self.fact((
-                            clock::now(),
-                            EventKind::FaultFailed {
-                                fault: plan.name.clone(),
-                                reason,
-                            },
-                        ));
-                    }
-                }
-            }
+            What::Fault(plan) if plan.is_observed() => {}
+            What::Fault(plan) => self.begin(plan, clock, journal, faults),
         }
     }
 
@@ -517,14 +481,6 @@ impl Conductor<'_> {
             workers.kill(worker).await;
         }
     }
-}
-
-fn heal_patience(plan: &Plan) -> Duration {
-    plan.faults
-        .iter()
-        .map(|fault| fault.heal_within)
-        .max()
-        .unwrap_or_default()
 }
 
 /// Sleeps until then; for ever if there is no then.

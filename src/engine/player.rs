@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::clock::{self, Clock};
 use crate::fault::journal::{Actor, Entry, Journal, Stage, Undo};
-use crate::fault::{Fault, FaultError, FleetHands, Proof, Scene};
+use crate::fault::{Fault, FaultError, FleetHands, Proof, Scene, Site};
 use crate::fleet::slot::Fact;
 use crate::model::{EventKind, InstanceId, Seed};
 use crate::plan::FaultPlan;
@@ -39,6 +39,7 @@ pub(super) struct Player {
     pub(super) fault: Box<dyn Fault>,
     pub(super) hands: Arc<dyn FleetHands>,
     pub(super) seed: Seed,
+    pub(super) site: Arc<Site>,
     pub(super) journal: Arc<Mutex<Journal>>,
     pub(super) clock: Clock,
     pub(super) facts: mpsc::Sender<Fact>,
@@ -57,7 +58,7 @@ impl Player {
     /// Plays the fault to its proven end.
     pub(super) async fn play(mut self) {
         let plan = self.plan.clone();
-        let hands = Arc::clone(&self.hands);
+        let (hands, site) = (Arc::clone(&self.hands), Arc::clone(&self.site));
         let scene = Scene {
             fault: &plan.name,
             targets: &plan.targets,
@@ -65,6 +66,7 @@ impl Player {
             seed: self.seed,
             duration: plan.duration,
             within: plan.heal_within,
+            site: &site,
         };
         let subject = self.subject(&scene);
         if let Err(error) = self.note(Stage::Intended, &subject) {
@@ -92,12 +94,18 @@ impl Player {
         self.undo(&scene, &subject).await;
     }
 
-    /// Acts, unless somebody wants to leave at once: an instance may take long to end.
+    /// Acts, unless somebody wants to leave at once: an instance may take long to end. A program may take longer still, and is
+    /// given up as soon as the run stops.
     async fn inject(&mut self, scene: &Scene<'_>) -> Result<(), FaultError> {
         let mut haste = self.haste.clone();
+        let least = if self.fault.aims() {
+            Haste::AtOnce
+        } else {
+            Haste::Soon
+        };
         tokio::select! {
             done = self.fault.inject(scene) => done,
-            () = asked(&mut haste, Haste::AtOnce) => {
+            () = asked(&mut haste, least) => {
                 Err(FaultError::Fleet("the run was left before the act was done".to_owned()))
             }
         }
@@ -216,7 +224,8 @@ impl Player {
                 incarnation: None,
             })
         };
-        let patience = scene.duration.unwrap_or_default() + scene.within + OVERDUE;
+        let takes = self.fault.takes();
+        let patience = scene.duration.unwrap_or_default() + takes + scene.within + OVERDUE;
         Subject {
             targets: scene.targets.iter().map(instance).collect(),
             undo: self.fault.undo(scene),

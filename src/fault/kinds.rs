@@ -3,6 +3,7 @@
 use super::Fault;
 use crate::registry::Kind;
 
+mod command;
 mod cpu_hog;
 mod crash_loop;
 mod kill;
@@ -37,5 +38,6 @@ pub const FAULTS: &[Kind<dyn Fault>] = &[
     link::refuse::KIND,
     link::limit_bytes::KIND,
     link::answers::KIND,
+    command::KIND,
     observed::KIND,
 ];

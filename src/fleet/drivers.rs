@@ -59,7 +59,7 @@ const PROCESS: Kind<dyn Driver> = Kind {
 const EXTERNAL: Kind<dyn Driver> = Kind {
     info: KindInfo {
         name: "external",
-        summary: "endpoints that already run; mcpload sends load and does nothing to them",
+        summary: "endpoints that already run; mcpload sends load, and no fault but `command` acts on them",
         example: "[fleet]\ndriver = \"external\"\nendpoint = { url = \"http://127.0.0.1:8000/mcp\" }",
         fields: &[
             Field {

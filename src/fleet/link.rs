@@ -375,6 +375,10 @@ impl LinkHands for Links {
         })
     }
 
+    fn is_lost(&self, slot: &SlotId) -> bool {
+        self.of(slot).is_ok_and(|link| *link.ended.borrow())
+    }
+
     fn canary<'a>(&'a self, slot: &'a SlotId, way: Way, within: Duration) -> BoxFuture<'a, Canary> {
         Box::pin(async move {
             match self.of(slot) {

@@ -1,7 +1,8 @@
 //! `mcpload guard`: the process beside the conductor that heals when the conductor cannot.
 //!
 //! Impure; one thread, no runtime. Started before the first fault in a session of its own; its standard input is a socket. The
-//! conductor sends a beat each second and `done` when everything is healed and down. A stream that ends without it means that
+//! conductor sends a beat each second, which is answered, and `done` when everything is healed and down. While it undoes it answers
+//! nothing, and says so before. A stream that ends without it means that
 //! the conductor is gone: every open entry of the undo journal is undone, and after a moment in which owners do it themselves
 //! every process of the run is ended. Without a beat for [`SILENCE`], and past an entry's deadline, open entries are undone while
 //! the conductor lives. Next: `guarding`, the other end of the socket.
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::undo::{Attempt, undo_open};
 use super::{leftovers, open_runs};
 use crate::clock;
-use crate::fault::journal::{self, Actor, Entry};
+use crate::fault::journal::{self, Actor, Entry, Undo};
 use crate::record::layout;
 
 /// The line that says: the conductor lives.
@@ -31,6 +32,8 @@ pub const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Without a beat for so long the conductor is taken to hang.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
+/// More than any undo takes that is no command.
+const LEAST: Duration = Duration::from_secs(10);
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long owners have to end what is theirs, once the conductor is gone.
@@ -42,6 +45,13 @@ const OWNERS: Duration = Duration::from_secs(2);
 pub enum Tell {
     /// It is in a session of its own, and watches.
     Ready,
+    /// It has heard the conductor: the answer to a beat.
+    Alive,
+    /// It undoes something now, and answers again when that is done.
+    Busy {
+        /// How long that may take at the most, seconds.
+        seconds: u64,
+    },
     /// It undid a fault although the conductor lives.
     Undone {
         /// The fault.
@@ -89,6 +99,17 @@ pub fn run(run: &Path, say: &mut dyn FnMut(&str)) -> io::Result<()> {
     Ok(())
 }
 
+/// The longest that undoing everything may take: another who undoes is waited for, and then each entry has its own time.
+fn longest(run: &Path) -> Duration {
+    let entries = journal::read(&run.join(layout::UNDO)).unwrap_or_default();
+    let open = journal::open_entries(&entries);
+    let each = open.iter().map(|entry| match &entry.undo {
+        Undo::Command { within, .. } => *within + LEAST,
+        _ => LEAST,
+    });
+    each.fold(LEAST * 4, Duration::saturating_add)
+}
+
 struct Guard<'a> {
     run: PathBuf,
     socket: UnixStream,
@@ -120,6 +141,7 @@ impl Guard<'_> {
                     // What is longer than a word is none.
                     let keep = line.len().saturating_sub(DONE.len());
                     line.drain(..keep);
+                    self.tell(&Tell::Alive);
                 }
                 Err(error)
                     if matches!(
@@ -162,6 +184,9 @@ impl Guard<'_> {
     /// Undoes open entries and tells the conductor, if it listens.
     fn undo(&mut self, because: &str, which: impl Fn(&Entry) -> bool) {
         let run = self.run.clone();
+        self.tell(&Tell::Busy {
+            seconds: longest(&run).as_secs(),
+        });
         let result = undo_open(&run, Actor::Guard, which, |attempt| {
             self.mention(because, attempt);
             let fault = attempt.fault.clone();

@@ -1,4 +1,5 @@
-//! The conductor's side of the guard: starts it, beats, hears what it did, starts it once more if it dies, tells it the end.
+//! The conductor's side of the guard: starts it, beats, hears what it did, starts it once more if it dies or does not answer,
+//! tells it the end.
 //!
 //! Impure. Invariant: the loss of a guard is never silent, and a [`Guarding`] that is dropped without [`Guarding::done`] makes
 //! the guard heal.
@@ -25,6 +26,8 @@ use crate::record::layout;
 
 /// How long a guard may take to begin, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A guard that left so many beats in a row unanswered hangs.
+const UNANSWERED: u64 = 6;
 /// The log of the guards of a run, in its folder `workers`.
 const LOG: &str = "guard.log";
 
@@ -120,7 +123,7 @@ impl Keeper {
             let Some(reason) = self.attend(&mut guard).await else {
                 return guard.end().await;
             };
-            // It may have closed its socket and still run: two guards would do no harm, one is enough.
+            // It may have closed its socket and still run, or hang: two guards would do no harm, one is enough.
             let _ = guard.child.kill().await;
             let next = if again {
                 Guard::start(&self.binary, &self.run).await
@@ -148,6 +151,8 @@ impl Keeper {
     async fn attend(&mut self, guard: &mut Guard) -> Option<String> {
         let mut beat = interval(BEAT_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Beats are counted, not time: while this process was stopped nobody asked the guard for anything.
+        let (mut unanswered, mut patience) = (0, UNANSWERED);
         loop {
             tokio::select! {
                 said = &mut self.is_done => {
@@ -164,11 +169,18 @@ impl Keeper {
                     {
                         return Some(guard.how_it_ended().await);
                     }
+                    unanswered += 1;
+                    if unanswered > patience {
+                        return Some(format!("it left {patience} beats unanswered"));
+                    }
                 }
                 line = guard.read.next_line() => match line {
                     Ok(Some(line)) => {
-                        if let Ok(tell) = serde_json::from_str(&line) {
-                            let _ = self.tell.send(Heard::Told(tell)).await;
+                        (unanswered, patience) = (0, UNANSWERED);
+                        match serde_json::from_str(&line) {
+                            Ok(Tell::Busy { seconds }) => patience = UNANSWERED + seconds,
+                            Ok(Tell::Alive) | Err(_) => {}
+                            Ok(tell) => drop(self.tell.send(Heard::Told(tell)).await),
                         }
                     }
                     Ok(None) | Err(_) => return Some(guard.how_it_ended().await),

@@ -162,6 +162,8 @@ pub fn undo(run: &Path, entry: &Entry) -> Result<String, NotUndone> {
             directory,
             within,
         } => {
+            // What the fault left running would go on against what is undone now; only when it is gone the command is alone.
+            let left = leftovers::end_all(|| marks::of_fault(run, &entry.fault)).left;
             let (program, arguments) = command.split_first().ok_or_else(|| NotUndone {
                 why: "the command is empty".to_owned(),
                 by_hand: entry.words.clone(),
@@ -173,13 +175,20 @@ pub fn undo(run: &Path, entry: &Entry) -> Result<String, NotUndone> {
                 .env(marks::RUN, run)
                 .env(marks::FAULT, &entry.fault)
                 .current_dir(directory);
-            play(run, &entry.fault, prepared, *within).map_err(|why| NotUndone {
+            let done = play(run, &entry.fault, prepared, *within).map_err(|why| NotUndone {
                 why,
                 by_hand: format!(
                     "run this in {directory}: {}; then {}",
                     command.join(" "),
                     entry.words
                 ),
+            })?;
+            if left.is_empty() {
+                return Ok(done);
+            }
+            Err(NotUndone {
+                why: format!("{done}, and {} do not end", count(left.len(), left.len())),
+                by_hand: format!("kill -KILL {}", numbers(&left)),
             })
         }
     }

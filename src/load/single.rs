@@ -167,6 +167,7 @@ fn plan(errand: Errand) -> Plan {
             over: Duration::from_secs(1),
         },
         abort: None,
+        blast_radius: None,
         objectives: Vec::new(),
         checks: Vec::new(),
         origins: BTreeMap::new(),

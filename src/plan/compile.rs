@@ -12,6 +12,7 @@ use crate::plan::{AbortPlan, Counted, Pinning, Plan, RecordPlan, SteadyPlan, bud
 use crate::scenario::{Inputs, Loaded, Scenario, Spans};
 
 mod auth;
+mod blast;
 mod checks;
 mod command;
 mod connections;
@@ -133,7 +134,15 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     let phases = phases::compile(&mut context);
     let mut fleet = fleet::compile(&mut context);
     let workloads = workloads::compile(&mut context, &phases, &fleet);
-    let faults = faults::compile(&mut context, &phases, &fleet, &workloads, seed);
+    let blast_radius = blast::compile(&mut context, &fleet);
+    let around = faults::Around {
+        phases: &phases,
+        fleet: &fleet,
+        workloads: &workloads,
+        blast_radius: blast_radius.as_ref(),
+        seed,
+    };
+    let faults = faults::compile(&mut context, &around);
     faults::place_proxies(&context, &faults, &mut fleet);
     let objectives = objectives::compile(&mut context, &phases, &faults, &workloads);
     let checks = checks::compile(&mut context, &faults);
@@ -154,6 +163,7 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
             over: scenario.steady.over,
         },
         abort: abort(&mut context),
+        blast_radius,
         objectives,
         checks,
         origins: BTreeMap::new(),

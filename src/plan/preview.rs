@@ -185,6 +185,11 @@ fn time_line(text: &mut String, plan: &Plan) {
                 )
             });
             targets.extend(owner.as_deref());
+            if fault.is_observed() {
+                targets.insert(0, "from then on");
+            } else if targets.is_empty() {
+                targets.push("something outside of the fleet");
+            }
             let _ = writeln!(
                 text,
                 "  {:>9}  X {}: {} {}",

@@ -96,6 +96,11 @@ pub fn widest(window: &WindowRef, phases: &[PhasePlan], faults: &[FaultPlan]) ->
             .map(|fault| fault.at)
     };
     let end = phases.last().map_or(Offset::ZERO, |phase| phase.window.end);
+    // When others do something is not known: what is before it may last until the end.
+    let last = |name: &String| {
+        let fault = faults.iter().find(|fault| fault.of == *name)?;
+        Some(if fault.is_observed() { end } else { fault.at })
+    };
     let whole = measured(phases).unwrap_or_else(|| Window::new(end, end));
     let span = match window {
         WindowRef::Measured => {
@@ -109,7 +114,7 @@ pub fn widest(window: &WindowRef, phases: &[PhasePlan], faults: &[FaultPlan]) ->
             .iter()
             .find(|phase| phase.name == *name)
             .map(|phase| phase.window),
-        WindowRef::Before(fault) => begin(fault).map(|at| Window::new(whole.start, at)),
+        WindowRef::Before(fault) => last(fault).map(|at| Window::new(whole.start, at)),
         WindowRef::During(fault) => begin(fault).map(|at| Window::new(at, end)),
         WindowRef::After(fault) => begin(fault).map(|at| Window::new(at, whole.end)),
     };

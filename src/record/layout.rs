@@ -32,6 +32,8 @@ pub const UNDO: &str = "undo.jsonl";
 pub const INSTANCES: &str = "instances";
 /// `workers/`: standard output and error of the load workers.
 pub const WORKERS: &str = "workers";
+/// `faults/`: what the commands of faults said. Made when the first of them runs.
+pub const FAULTS: &str = "faults";
 /// Derived; written beside and renamed.
 pub const REPORT: &str = "report";
 /// A socket that takes requests as long as the run is executed: to halt, to mark.

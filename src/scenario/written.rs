@@ -32,6 +32,7 @@ pub struct Scenario {
     pub fault: Vec<Fault>,
     pub steady: Steady,
     pub abort: Option<Abort>,
+    pub blast_radius: Option<BlastRadius>,
     pub record: Record,
     pub slo: Vec<Slo>,
     pub check: Vec<Check>,
@@ -167,8 +168,8 @@ pub struct Fault {
     pub name: Option<String>,
     #[serde(flatten)]
     pub spec: Spec,
-    pub target: Target,
-    pub at: String,
+    pub target: Option<Target>,
+    pub at: Option<String>,
     #[serde(default, with = "optional_duration_text")]
     pub every: Option<Duration>,
     pub trials: Option<u32>,
@@ -230,6 +231,18 @@ pub struct Abort {
     pub over: Duration,
     pub url: Option<String>,
     pub file: Option<String>,
+}
+
+/// `[blast_radius]`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is described in `tables::top`")]
+pub struct BlastRadius {
+    #[serde(default)]
+    pub max_slots: BTreeMap<String, u32>,
+    pub max_share: Option<Share>,
+    pub spare: Vec<String>,
+    #[serde(default)]
+    pub spare_label: BTreeMap<String, String>,
 }
 
 /// `[record]`.

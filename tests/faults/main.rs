@@ -15,6 +15,10 @@ mod hogs;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
+mod own;
+#[cfg(test)]
 mod played;
 #[cfg(test)]
 mod process;

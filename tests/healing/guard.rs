@@ -102,3 +102,24 @@ fn what_cannot_be_undone_is_tried_once_and_told() {
     guard.say("done");
     assert!(guard.ended());
 }
+
+#[test]
+fn it_answers_each_beat_and_says_when_it_cannot() {
+    let run = Directory::new();
+    let mut guard = run.guard();
+    for _ in 0..3 {
+        guard.say("beat");
+        let line = guard.next_line();
+        assert!(line.contains("\"alive\""), "{line}");
+    }
+    // Whoever waits for an answer meanwhile knows how long that may take.
+    run.intend_until("own", touch(&run.path(), "undone"), 0);
+    let line = guard.next_line();
+    assert!(
+        line.contains("\"busy\"") && line.contains("seconds"),
+        "{line}"
+    );
+    assert!(guard.next_line().contains("\"undone\""));
+    guard.say("done");
+    assert!(guard.ended());
+}

@@ -13,7 +13,7 @@ use crate::runs::{Process, Run, within, written};
 use crate::stage::PATIENCE;
 
 /// Everything of a run that died is gone by then: its owners and its guard need moments, and wait at most seconds.
-const GONE_WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const GONE_WITHIN: Duration = Duration::from_secs(20);
 
 /// A server that hangs for a while, under light load.
 const SCENARIO: &str = r#"
@@ -68,7 +68,7 @@ fn playing() -> (Run, TempDir) {
 }
 
 /// The processes of the run that were started with this word: `guard`, `worker`.
-fn started_as(run: &Run, word: &str) -> BTreeSet<Process> {
+pub(crate) fn started_as(run: &Run, word: &str) -> BTreeSet<Process> {
     let is = |process: &Process| {
         let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         line.split(|byte| *byte == 0).nth(1) == Some(word.as_bytes())
@@ -76,21 +76,21 @@ fn started_as(run: &Run, word: &str) -> BTreeSet<Process> {
     run.marked().into_iter().filter(is).collect()
 }
 
-fn signal(processes: &BTreeSet<Process>, with: Signal) {
+pub(crate) fn signal(processes: &BTreeSet<Process>, with: Signal) {
     for process in processes {
         let _ = kill(Pid::from_raw(i32::try_from(process.pid).unwrap()), with);
     }
 }
 
 /// The faults that are open in the journal.
-fn open(run: &Run) -> Vec<String> {
+pub(crate) fn open(run: &Run) -> Vec<String> {
     let entries = journal::read(&run.directory().join("undo.jsonl")).unwrap();
     let open = journal::open_entries(&entries);
     open.into_iter().map(|entry| entry.fault).collect()
 }
 
 /// Nothing of the run lives, and clean-up finds nothing that it could not undo.
-fn assert_healed(run: &Run) {
+pub(crate) fn assert_healed(run: &Run) {
     run.gone_within(GONE_WITHIN, &BTreeSet::new());
     let (code, said) = run.about(&["cleanup"], &[]);
     assert_eq!(code, Some(0), "{said}");

@@ -8,6 +8,8 @@ mod guard;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod lost;
+#[cfg(test)]
 #[path = "../runs/support.rs"]
 #[expect(dead_code, reason = "shared with the tests of scenarios and processes")]
 mod runs;

@@ -1,6 +1,6 @@
 //! A run directory without a run: a journal that the test writes, and processes that carry its mark.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -191,13 +191,27 @@ impl Guard {
         writeln!(self.socket.as_mut().unwrap(), "{word}").unwrap();
     }
 
-    /// Waits for the next line.
+    /// Waits for the next line that is no answer to a beat.
     pub(crate) fn line(&mut self) -> String {
-        let socket = self.socket.as_ref().unwrap().try_clone().unwrap();
+        loop {
+            let line = self.next_line();
+            if !line.contains("\"alive\"") && !line.contains("\"busy\"") {
+                return line;
+            }
+        }
+    }
+
+    /// Waits for the next line, and leaves what comes after it.
+    pub(crate) fn next_line(&mut self) -> String {
+        let mut socket = self.socket.as_ref().unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut line = String::new();
-        BufReader::new(socket).read_line(&mut line).unwrap();
-        line
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while line.last() != Some(&b'\n') {
+            assert_eq!(socket.read(&mut byte).unwrap(), 1, "it closed its socket");
+            line.extend(byte);
+        }
+        String::from_utf8(line).unwrap()
     }
 
     /// Closes the socket, as the end of a conductor does.

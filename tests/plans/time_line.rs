@@ -186,3 +186,43 @@ fn the_owner_of_a_session_is_asked_of_a_client_that_has_one() {
     );
     assert!(plan.faults.iter().all(|fault| fault.targets.is_empty()));
 }
+
+#[test]
+fn what_others_do_needs_no_target_and_no_moment_and_meets_no_other_fault() {
+    let observed = "[[fault]]\nname = \"by-hand\"\nkind = \"observed\"\n\
+         [[fault]]\nname = \"by-itself\"\nkind = \"observed\"\ntarget = { slot = \"server-1\" }\nat = \"steady\"\n";
+    let dies = "[[fault]]\nname = \"dies\"\nkind = \"kill\"\ntarget = { slot = \"server-1\" }\nat = \"steady + 10s\"\n";
+    let window = "[[slo]]\nerrors = { under = \"1%\" }\nwindows = [\"before by-hand\", \"during by-hand\"]\n";
+    let plan = with(3, &format!("{observed}{dies}{window}"));
+    let fault = |name: &'static str| plan.trials(name).next().unwrap();
+    let by_hand = fault("by-hand");
+    assert!(by_hand.is_observed() && by_hand.targets.is_empty());
+    assert_eq!(by_hand.at, Offset::ZERO);
+    assert_eq!(fault("by-itself").targets[0].as_str(), "server-1");
+    // It may come at any time, so what is before it and during it may be all.
+    let spans = |window: &WindowRef| widest(window, &plan.phases, &plan.faults);
+    for window in [
+        WindowRef::Before("by-hand".to_owned()),
+        WindowRef::During("by-hand".to_owned()),
+    ] {
+        assert_eq!(spans(&window)[0].end, at(180), "{window}");
+    }
+}
+
+#[test]
+fn no_draw_meets_what_is_spared_and_the_limits_are_of_each_role() {
+    let spared = "[blast_radius]\nmax_share = \"50%\"\nmax_slots = { balancer = 1 }\nspare = [\"server-2\"]\n";
+    for seed in 0..20 {
+        let plan = with(
+            seed,
+            &format!("{spared}{}", killed("dies", "at = \"steady + 10s\"")),
+        );
+        assert_ne!(
+            plan.faults[0].targets[0].as_str(),
+            "server-2",
+            "seed {seed}"
+        );
+        let radius = plan.blast_radius.unwrap();
+        assert_eq!((radius.most["server"], radius.most["balancer"]), (1, 1));
+    }
+}

@@ -21,6 +21,7 @@ pub(crate) fn constant(rate: &str, length: Duration) -> Plan {
         workers: 1,
         pinning: None,
         abort: None,
+        blast_radius: None,
         record: RecordPlan::default(),
         fleet: FleetPlan {
             driver: spec("external", json!({})),

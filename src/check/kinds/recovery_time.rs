@@ -178,6 +178,10 @@ fn targets(fault: &FaultStats) -> String {
         .iter()
         .map(|target| target.slot.as_str())
         .collect();
+    // A fault may act on nothing of the fleet.
+    if names.is_empty() {
+        return fault.name.clone();
+    }
     names.join(", ")
 }
 

@@ -1,29 +1,41 @@
-//! What is aimed at only when a fault acts: the owner of a session.
+//! What is known only when a fault is about to act: who owns a session, and what other faults hold by then.
 //!
-//! Not pure: it tells the time when nobody is found.
+//! Not pure: it reads what the conductor has seen so far.
 
 use super::Conductor;
-use crate::clock;
 use crate::model::EventKind;
 use crate::plan::FaultPlan;
 
 impl Conductor<'_> {
-    /// The fault with its targets; `None` if there are none, which is recorded.
-    pub(super) fn aimed(&mut self, plan: &FaultPlan) -> Option<FaultPlan> {
+    /// The fault with its targets.
+    ///
+    /// # Errors
+    /// Why it must not act: it has no target, or goes beyond the blast radius.
+    pub(super) fn aimed(&self, plan: &FaultPlan) -> Result<FaultPlan, String> {
         let mut plan = plan.clone();
-        let Some(asked) = &plan.owner else {
-            return Some(plan);
-        };
-        if let Some(slot) = self.owners.owner(asked) {
-            plan.targets = vec![slot.clone()];
-            return Some(plan);
+        if let Some(asked) = &plan.owner {
+            let owner = self.owners.owner(asked).cloned().ok_or_else(|| {
+                format!(
+                    "nobody owns a session of client {} of {}: no instance is known to have served a call of it",
+                    asked.client, asked.workload
+                )
+            })?;
+            plan.targets = vec![owner];
         }
-        let reason = format!(
-            "nobody owns a session of client {} of {}: no instance is known to have served a call of it",
-            asked.client, asked.workload
-        );
-        let fault = plan.name;
-        self.fact((clock::now(), EventKind::FaultFailed { fault, reason }));
-        None
+        let excess = self.job.plan.blast_radius.as_ref().and_then(|radius| {
+            let held = self.held.values().flatten();
+            radius.excess(&self.job.plan.fleet, &plan.targets, held)
+        });
+        match excess {
+            Some(excess) => Err(format!("nothing was done, for the blast radius: {excess}")),
+            None => Ok(plan),
+        }
+    }
+
+    /// What is proven to be healed holds nothing any more; what could not be undone does until the end.
+    pub(super) fn release(&mut self, kind: &EventKind) {
+        if let EventKind::FaultHealProven { fault, .. } = kind {
+            self.held.remove(fault);
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! What keeps a run from doing lasting harm when it cannot heal itself: the guard.
 
 use super::Conductor;
-use super::windows::is_observed;
 use crate::clock;
 use crate::heal::guard::Tell;
 use crate::heal::guarding::{Guarding, Heard};
 use crate::model::EventKind;
+use crate::plan::FaultPlan;
 
 /// The next that is heard of the guard; for ever nothing, if there is none.
 ///
@@ -22,7 +22,7 @@ impl Conductor<'_> {
     /// Starts a guard if there are faults of ours. False if it does not start: without it nothing is injected.
     pub(super) async fn post_guard(&mut self) -> bool {
         // What others do is theirs to undo.
-        if self.job.plan.faults.iter().all(is_observed) {
+        if self.job.plan.faults.iter().all(FaultPlan::is_observed) {
             return true;
         }
         match Guarding::start(&self.job.binary, self.job.directory.path()).await {
@@ -48,7 +48,7 @@ impl Conductor<'_> {
 
     pub(super) fn hear_guard(&mut self, heard: Heard) {
         let kind = match heard {
-            Heard::Told(Tell::Ready) => return,
+            Heard::Told(Tell::Ready | Tell::Alive | Tell::Busy { .. }) => return,
             Heard::Told(Tell::Undone {
                 fault,
                 because,

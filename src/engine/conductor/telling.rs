@@ -124,6 +124,7 @@ impl Conductor<'_> {
     pub(super) fn fact(&mut self, fact: Fact) {
         self.unhealed |= matches!(fact.1, EventKind::FaultNotHealed { .. });
         self.mention(&fact.1);
+        self.release(&fact.1);
         let opens = matches!(
             fact.1,
             EventKind::SlotExited { .. } | EventKind::SlotReady { .. }
@@ -170,7 +171,10 @@ impl Conductor<'_> {
             } => {
                 self.marks.push(format!("{fault} began"));
                 let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
-                format!("fault {fault}: {kind} {}", names.join(", "))
+                let names = names.join(", ");
+                format!("fault {fault}: {kind} {names}")
+                    .trim_end()
+                    .to_owned()
             }
             EventKind::FaultEffective { fault, proof, .. } => {
                 format!("fault {fault} is effective: {proof}")

@@ -17,7 +17,7 @@ pub(super) struct Action<'a> {
 pub(super) enum What<'a> {
     PhaseEnds(&'a str),
     PhaseBegins(&'a str),
-    /// The steady-state gate, right before the first fault.
+    /// The steady-state gate, right before the first fault of ours.
     Gate,
     Fault(&'a FaultPlan),
 }
@@ -35,7 +35,9 @@ pub(super) fn time_line(plan: &Plan) -> Vec<Action<'_>> {
             what: What::PhaseBegins(&phase.name),
         });
     }
-    if let Some(first) = plan.faults.iter().map(|fault| fault.at).min() {
+    // What others do needs no leave of ours.
+    let ours = plan.faults.iter().filter(|fault| !fault.is_observed());
+    if let Some(first) = ours.map(|fault| fault.at).min() {
         actions.push(Action {
             at: first,
             what: What::Gate,

@@ -1,7 +1,8 @@
 //! Windows of observed faults: who opens and closes them, and what is recorded of it.
 //!
 //! mcpload does nothing to anything here. A mark from outside opens a window, or the end by itself of a target; the other mark
-//! closes it, or that target's readiness. Each fault has one window; before the moment that its scenario names, it has none.
+//! closes it, or that target's readiness. Each fault has one window; before the moment that its scenario names, it has none. One whose
+//! window was never opened has failed: it was not seen.
 
 use super::Conductor;
 use crate::clock;
@@ -21,13 +22,8 @@ pub(super) enum Window {
     Closed,
 }
 
-/// Whether mcpload only looks on while others do this fault.
-pub(super) fn is_observed(plan: &FaultPlan) -> bool {
-    plan.spec.kind == observed::NAME
-}
-
 fn all(plan: &Plan) -> impl Iterator<Item = &FaultPlan> {
-    plan.faults.iter().filter(|fault| is_observed(fault))
+    plan.faults.iter().filter(|fault| fault.is_observed())
 }
 
 impl Conductor<'_> {
@@ -123,6 +119,20 @@ impl Conductor<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Tells of the faults that were awaited in vain; the load is over.
+    pub(super) fn miss(&mut self) {
+        let missed: Vec<String> = all(&self.job.plan)
+            .filter(|plan| !self.windows.contains_key(&plan.name))
+            .map(|plan| plan.name.clone())
+            .collect();
+        for fault in missed {
+            let reason =
+                "it was not seen: nobody marked its begin, and no target of it ended by itself";
+            let reason = reason.to_owned();
+            self.fact((clock::now(), EventKind::FaultFailed { fault, reason }));
         }
     }
 

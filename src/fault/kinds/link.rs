@@ -291,7 +291,13 @@ impl Fault for OnLink {
     fn heal<'a>(&'a mut self, scene: &'a Scene<'a>) -> BoxFuture<'a, Result<(), FaultError>> {
         Box::pin(async move {
             let links = scene.hands.links();
-            let lift = |slot| links.lift(slot, scene.fault);
+            let lift = |slot| async move {
+                // Its rules were the proxy's own, and are gone with it; that the link is lost is told.
+                if links.is_lost(slot) {
+                    return Ok(());
+                }
+                links.lift(slot, scene.fault).await
+            };
             each(scene.targets, lift).await.map(drop)
         })
     }
@@ -312,6 +318,11 @@ impl Fault for OnLink {
 /// Sees that the rule's counts stand still while a canary passes.
 async fn passes(scene: &Scene<'_>, slot: &SlotId) -> Result<Proof, FaultError> {
     let links = scene.hands.links();
+    if links.is_lost(slot) {
+        return Ok(Proof::of(format!(
+            "the proxy before {slot} has ended, and its rules with it"
+        )));
+    }
     let hits = async || -> Result<u64, FaultError> {
         let counted = links.counted(slot, scene.fault).await?;
         if counted.as_ref().is_some_and(|counted| counted.acts) {

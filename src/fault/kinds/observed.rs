@@ -1,7 +1,8 @@
 //! `observed`: a fault that others do. Its window opens when somebody says so (`mcpload mark RUN_DIR begin NAME`) or when a target
 //! ends by itself, and closes likewise; checks and windows name it as any other.
 //!
-//! Pure. mcpload does nothing to anything, so there is nothing to undo, and the steps are empty: the conductor stamps them when it
+//! Pure. The moment of the scenario is only that from which on it is awaited, and without targets it opens by a mark alone; so it
+//! works on a fleet outside. mcpload does nothing to anything, so there is nothing to undo, and the steps are empty: the conductor stamps them when it
 //! hears of the window.
 
 use futures_util::future::BoxFuture;
@@ -26,6 +27,14 @@ impl Fault for Observed {
 
     fn span(&self) -> Span {
         Span::Once
+    }
+
+    fn aims(&self) -> bool {
+        false
+    }
+
+    fn acts(&self) -> bool {
+        false
     }
 
     fn undo(&self, _: &Scene<'_>) -> Undo {
@@ -60,7 +69,7 @@ impl Fault for Observed {
 pub(super) const KIND: Kind<dyn Fault> = Kind {
     info: KindInfo {
         name: NAME,
-        summary: "does nothing itself: from `at` on, `mcpload mark RUN_DIR begin NAME` or a target that ends by itself opens its window, and `end` or the target's return closes it",
+        summary: "does nothing itself: `mcpload mark RUN_DIR begin NAME` or a target that ends by itself opens its window, from `at` or else the begin of the load on, and `end` or the target's return closes it",
         example: "[[fault]]\nname = \"database-down\"\nkind = \"observed\"\ntarget = { role = \"server\", count = 1 }\nat = \"chaos\"",
         fields: &[],
         validate: no_further_check,

@@ -6,13 +6,15 @@ use super::Context;
 use std::time::Duration;
 
 use crate::diag::codes;
-use crate::fault::{LinkUse, Span};
+use crate::fault::{Fault as Kind, LinkUse, Span};
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
-use crate::plan::{FaultPlan, FleetPlan, PhasePlan, SlotPlan, WorkloadPlan};
+use crate::plan::{BlastRadius, FaultPlan, FleetPlan, PhasePlan, SlotPlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
 
+mod blast;
+mod complete;
 mod moments;
 mod overlaps;
 mod owners;
@@ -22,14 +24,24 @@ mod trials;
 /// The most faults that are planned, and the most trials of them together.
 const MOST: usize = 2000;
 
-pub(super) fn compile(
-    context: &mut Context<'_>,
-    phases: &[PhasePlan],
-    fleet: &FleetPlan,
-    workloads: &[WorkloadPlan],
-    seed: Seed,
-) -> Vec<FaultPlan> {
+/// What faults are compiled with.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) phases: &'a [PhasePlan],
+    pub(super) fleet: &'a FleetPlan,
+    pub(super) workloads: &'a [WorkloadPlan],
+    pub(super) blast_radius: Option<&'a BlastRadius>,
+    pub(super) seed: Seed,
+}
+
+pub(super) fn compile(context: &mut Context<'_>, around: &Around<'_>) -> Vec<FaultPlan> {
     let scenario = context.scenario;
+    let Around {
+        phases,
+        fleet,
+        seed,
+        ..
+    } = *around;
     if scenario.fault.len() > MOST {
         context.report(
             &codes::TOO_LARGE,
@@ -56,6 +68,7 @@ pub(super) fn compile(
     let moments = moments::moments(context, phases, &names, seed);
     for (number, fault) in scenario.fault.iter().enumerate() {
         capable(context, fault, number, fleet);
+        complete::check(context, fault, number, fleet);
     }
     let durations: Vec<Option<Duration>> = (0..scenario.fault.len())
         .map(|number| {
@@ -97,7 +110,8 @@ pub(super) fn compile(
                 number,
                 place,
                 is_known: at.is_some(),
-                on_link: is_on_link(context, fault),
+                on_link: kind_of(context, fault).is_some_and(|kind| kind.links().is_some()),
+                looks_on: looks_on(context, fault),
                 plan,
             });
         }
@@ -114,8 +128,9 @@ pub(super) fn compile(
     }
     // A stable sort: what begins at the same moment stays in the order of the scenario.
     trials.sort_by_key(|trial| trial.plan.at);
-    targets::aim(context, fleet, workloads, &names, &mut trials, seed);
+    targets::aim(context, around, &names, &mut trials);
     overlaps::check(context, &trials);
+    blast::check(context, around, &trials);
     trials.into_iter().map(|trial| trial.plan).collect()
 }
 
@@ -129,12 +144,18 @@ struct Trial {
     is_known: bool,
     /// Whether it acts on the links of its targets, not on their instances.
     on_link: bool,
+    /// Whether others do it, and mcpload looks on.
+    looks_on: bool,
     plan: FaultPlan,
 }
 
-fn is_on_link(context: &Context<'_>, fault: &Fault) -> bool {
-    build(context.catalog.faults, Family::Fault, &fault.spec)
-        .is_ok_and(|kind| kind.links().is_some())
+fn kind_of(context: &Context<'_>, fault: &Fault) -> Option<Box<dyn Kind>> {
+    build(context.catalog.faults, Family::Fault, &fault.spec).ok()
+}
+
+/// Whether others do the fault, and mcpload looks on.
+fn looks_on(context: &Context<'_>, fault: &Fault) -> bool {
+    kind_of(context, fault).is_some_and(|kind| !kind.acts())
 }
 
 /// The name of each fault of the scenario, however many trials it has.
@@ -179,7 +200,8 @@ fn duration(
                 &path,
                 format!("`{}` is one act and lasts for no time", fault.spec.kind),
                 "expected no `duration` here",
-                None,
+                (fault.spec.kind == "command")
+                    .then(|| "what ends it after that time is a command `heal`".to_owned()),
             );
             None
         }

@@ -17,15 +17,15 @@ pub(super) const FAULT: &[Field] = &[
     field(
         "target",
         Ty::Either(&[Ty::OneOf(&["owner-of-session"]), Ty::Table(TARGET)]),
-        Need::Required,
-        "the slots that it acts on; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
+        Need::Optional,
+        "for every kind but `command` and `observed` needed: the slots that it acts on; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
         "{ role = \"server\", count = 1 }",
     ),
     field(
         "at",
         Ty::Text,
-        Need::Required,
-        "when it acts: `PHASE`, `PHASE + DURATION`, `FAULT begins + DURATION`, or `FAULT heals + DURATION` for a fault that has a `duration`",
+        Need::Optional,
+        "for every kind but `observed` needed: when it acts: `PHASE`, `PHASE + DURATION`, `FAULT begins + DURATION`, or `FAULT heals + DURATION` for a fault that has a `duration`",
         "\"chaos + 3s\"",
     ),
     field(

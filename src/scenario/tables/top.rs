@@ -81,6 +81,13 @@ pub const TOP: &[Field] = &[
         "{ errors = \"50%\", over = \"5s\" }",
     ),
     field(
+        "blast_radius",
+        Ty::Table(BLAST_RADIUS),
+        Need::Optional,
+        "what faults may hold at the most at one time, from the begin of each until it is healed; no limit if it is left out",
+        "{ max_slots = { server = 1 }, spare = [\"balancer\"] }",
+    ),
+    field(
         "record",
         Ty::Table(RECORD),
         Need::Default("{}"),
@@ -149,6 +156,37 @@ const ABORT: &[Field] = &[
         Need::Optional,
         "when this file exists, looked for each second; relative to the scenario",
         "\"stop\"",
+    ),
+];
+
+const BLAST_RADIUS: &[Field] = &[
+    field(
+        "max_slots",
+        Ty::Map(&Ty::Integer { min: 0, max: 500 }),
+        Need::Optional,
+        "how many slots of a role faults may hold together, by role",
+        "{ server = 1 }",
+    ),
+    field(
+        "max_share",
+        Ty::Share,
+        Need::Optional,
+        "which share of the slots of any role faults may hold together, rounded down; `max_slots` of a role goes before it",
+        "\"50%\"",
+    ),
+    field(
+        "spare",
+        Ty::List(&Ty::Text),
+        Need::Default("[]"),
+        "roles and slots that no fault touches; no draw meets them",
+        "[\"balancer\", \"server-3\"]",
+    ),
+    field(
+        "spare_label",
+        Ty::Map(&Ty::Text),
+        Need::Optional,
+        "slots that carry all of these labels are spared too",
+        "{ tier = \"gold\" }",
     ),
 ];
 

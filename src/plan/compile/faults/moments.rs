@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::trials;
+use super::{looks_on, trials};
 use crate::diag::{codes, suggest};
 use crate::model::{Offset, Seed};
 use crate::plan::PhasePlan;
@@ -35,7 +35,7 @@ pub(super) fn moments(
         .fault
         .iter()
         .enumerate()
-        .map(|(number, fault)| match Moment::parse(&fault.at) {
+        .map(|(number, fault)| match Moment::parse(fault.at.as_ref()?) {
             Ok(moment) => Some(moment),
             Err(expected) => {
                 let path = format!("fault[{number}].at");
@@ -61,6 +61,12 @@ pub(super) fn moments(
             *offset = value.map(|at| at + shift(number));
         } else if let Some(done) = done.get_mut(number) {
             *done = true;
+        }
+    }
+    // What others do is awaited from the begin of the load, unless it says from when.
+    for (fault, offset) in scenario.fault.iter().zip(&mut offsets) {
+        if fault.at.is_none() && looks_on(context, fault) {
+            *offset = Some(Offset::ZERO);
         }
     }
     // What counts from another fault, as often as one more becomes known.
@@ -132,7 +138,9 @@ fn outside(
                 format!("expected a moment before {end}"),
                 None,
             );
-        } else if offsets.get(number).copied().flatten() == Some(Offset::ZERO) {
+        } else if offsets.get(number).copied().flatten() == Some(Offset::ZERO)
+            && !is_awaited(context, number)
+        {
             context.report(
                 &codes::BAD_MOMENT,
                 &path,
@@ -142,6 +150,12 @@ fn outside(
             );
         }
     }
+}
+
+/// Whether others do the fault, so that nothing of ours begins at its moment.
+fn is_awaited(context: &Context<'_>, number: usize) -> bool {
+    let fault = context.scenario.fault.get(number);
+    fault.is_some_and(|fault| looks_on(context, fault))
 }
 
 /// The moment, if it counts from a phase; whether it is finished (it is not, if it counts from a fault).
@@ -160,7 +174,21 @@ fn from_phase(
         let fault = place(name).and_then(|number| scenario.fault.get(number));
         fault.is_some_and(|fault| fault.duration.is_none())
     };
+    let phase = |name: &str| phases.iter().find(|phase| phase.name == name);
     match &moment.anchor {
+        Anchor::Begins(name) | Anchor::Heals(name) | Anchor::Name(name)
+            if place(name).is_some_and(|number| is_awaited(context, number))
+                && (!matches!(moment.anchor, Anchor::Name(_)) || phase(name).is_none()) =>
+        {
+            context.report(
+                &codes::BAD_MOMENT,
+                &path,
+                format!("when others do `{name}` is not known before the run"),
+                "expected a moment that counts from a phase, or from a fault that mcpload does",
+                None,
+            );
+            (true, None)
+        }
         Anchor::Heals(name) if is_act(name) => {
             context.report(
                 &codes::BAD_MOMENT,
@@ -184,7 +212,7 @@ fn from_phase(
             (true, None)
         }
         Anchor::Name(name) => {
-            let Some(phase) = phases.iter().find(|phase| phase.name == *name) else {
+            let Some(phase) = phase(name) else {
                 if is_fault(name) {
                     return (false, None);
                 }

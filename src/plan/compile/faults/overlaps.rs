@@ -3,6 +3,7 @@
 //! Pure. Two faults may not act on the same slot at the same time, its first and last moment included: what one does could be
 //! taken for what the other does, and the heal of one would end the other. There are two exceptions. Faults on links stack: the
 //! proxy applies all of them. And one act on an instance (a kill) may come while a fault acts on its link, which it does not touch.
+//! What others do, and mcpload only looks on, comes when it comes.
 
 use super::Trial;
 use crate::diag::codes;
@@ -11,7 +12,10 @@ use crate::plan::compile::Context;
 /// Whether the two may not share a slot.
 pub(super) fn exclude(one: &Trial, other: &Trial) -> bool {
     let (a, b) = (&one.plan, &other.plan);
-    if !one.is_known || !other.is_known || a.at > b.end() || b.at > a.end() {
+    if one.looks_on || other.looks_on || !one.is_known || !other.is_known {
+        return false;
+    }
+    if a.at > b.end() || b.at > a.end() {
         return false;
     }
     match (one.on_link, other.on_link) {
@@ -42,6 +46,11 @@ pub(super) fn check(context: &mut Context<'_>, trials: &[Trial]) {
 
 /// The slot that both act on, in words.
 fn shared(one: &Trial, other: &Trial) -> Option<String> {
+    // A fault may act on nothing of the fleet.
+    let is_aimed = |trial: &Trial| trial.plan.owner.is_some() || !trial.plan.targets.is_empty();
+    if !is_aimed(one) || !is_aimed(other) {
+        return None;
+    }
     if one.plan.owner.is_some() || other.plan.owner.is_some() {
         return Some("the owner of a session, which may be any slot,".to_owned());
     }

@@ -86,12 +86,12 @@ pub(super) fn check(
                 None,
             );
         }
-        if trial.on_link {
+        if trial.looks_on {
             context.report(
-                &codes::NOT_YET,
+                &codes::NO_TARGET,
                 &path,
-                "a fault of links on the owner of a session does not act yet",
-                "not yet: expected slots that are known before the run, as their proxies are in place from its begin",
+                "others do this fault, so nobody asks who owns a session when it acts",
+                "expected slots, or no `target`",
                 None,
             );
         }

@@ -3,16 +3,16 @@
 //! Pure. Named slots are taken as they are, those of a role or with a label are drawn by `plan::target`, so that they are free of
 //! other faults if possible; the rest follows another fault, or is found when the fault acts.
 
-use super::{Trial, overlaps, owners};
+use super::{Around, Trial, kind_of, looks_on, overlaps, owners};
 use crate::diag::{codes, suggest};
 use crate::model::{Seed, SlotId};
 use crate::plan::compile::Context;
-use crate::plan::{FleetPlan, WorkloadPlan, target};
+use crate::plan::{FleetPlan, target};
 use crate::scenario::written::{Fault, OneOrMany, Target, TargetSlots};
 
 /// What a fault of the scenario aims at.
 enum Aim {
-    /// Something wrong, which is reported.
+    /// No slot, or something wrong, which is reported.
     Nothing,
     /// These slots.
     Named(Vec<SlotId>),
@@ -27,18 +27,22 @@ enum Aim {
 /// Gives every trial its targets; `trials` are in the order of their begin.
 pub(super) fn aim(
     context: &mut Context<'_>,
-    fleet: &FleetPlan,
-    workloads: &[WorkloadPlan],
+    around: &Around<'_>,
     names: &[(String, String)],
     trials: &mut [Trial],
-    seed: Seed,
 ) {
     let scenario = context.scenario;
+    let Around {
+        fleet,
+        workloads,
+        seed,
+        ..
+    } = *around;
     let aims: Vec<Aim> = scenario
         .fault
         .iter()
         .enumerate()
-        .map(|(number, fault)| one(context, fault, number, fleet, names))
+        .map(|(number, fault)| one(context, fault, number, around, names))
         .collect();
     for trial in trials.iter_mut() {
         match aims.get(trial.number) {
@@ -151,15 +155,28 @@ fn one(
     context: &mut Context<'_>,
     fault: &Fault,
     number: usize,
-    fleet: &FleetPlan,
+    around: &Around<'_>,
     names: &[(String, String)],
 ) -> Aim {
     let path = format!("fault[{number}].target");
+    let fleet = around.fleet;
+    let Some(target) = &fault.target else {
+        return Aim::Nothing;
+    };
     if fleet.roles.is_empty() {
-        // There are no slots; that the driver cannot do it is reported already.
+        // That the driver cannot do what acts on slots is reported already.
+        if kind_of(context, fault).is_some_and(|kind| !kind.aims()) {
+            context.report_key(
+                &codes::NO_TARGET,
+                &path,
+                format!("the driver `{}` deploys no slots", fleet.driver.kind),
+                "expected no `target`",
+                None,
+            );
+        }
         return Aim::Nothing;
     }
-    let written = match &fault.target {
+    let written = match target {
         // The only word that there is.
         Target::Word(_) => return Aim::Owner,
         Target::Slots(written) => written,
@@ -170,7 +187,40 @@ fn one(
     if let Some(other) = &written.follow {
         return like(context, written, other, &path, names);
     }
-    selected(context, written, &path, fleet).unwrap_or(Aim::Nothing)
+    let aim = selected(context, written, &path, fleet).unwrap_or(Aim::Nothing);
+    if looks_on(context, fault) {
+        return aim;
+    }
+    unspared(context, aim, &path, around)
+}
+
+/// The same without the slots that the blast radius spares.
+fn unspared(context: &mut Context<'_>, aim: Aim, path: &str, around: &Around<'_>) -> Aim {
+    let (Aim::Drawn { slots, count }, Some(radius)) = (&aim, around.blast_radius) else {
+        return aim;
+    };
+    let left: Vec<SlotId> = slots
+        .iter()
+        .filter(|slot| !radius.spared.contains(*slot))
+        .cloned()
+        .collect();
+    if left.len() < *count {
+        context.report(
+            &codes::BLAST_RADIUS,
+            path,
+            format!(
+                "the fault would act on {count} slots, and {} are left beside those that are spared",
+                left.len()
+            ),
+            format!("expected at most {}", left.len()),
+            super::blast::hint(context, "spare"),
+        );
+        return Aim::Nothing;
+    }
+    Aim::Drawn {
+        slots: left,
+        count: *count,
+    }
 }
 
 /// The aim at the targets of another fault.

@@ -1,0 +1,71 @@
+//! The begin of a fault of ours: its player, with what it needs; and how long all of them may keep a run alive.
+//!
+//! Not pure: it starts players, and tells why one is not started.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::Conductor;
+use crate::clock::{self, Clock};
+use crate::engine::player::Player;
+use crate::fault::journal::Journal;
+use crate::fault::kinds::FAULTS;
+use crate::fault::{Fault, FleetHands, Site};
+use crate::fleet::process::ProcessFleet;
+use crate::model::EventKind;
+use crate::plan::{FaultPlan, Plan};
+use crate::registry::{Family, build};
+
+impl Conductor<'_> {
+    /// Lets a fault be played, unless it has no target or goes too far.
+    pub(super) fn begin(
+        &mut self,
+        plan: &FaultPlan,
+        clock: Clock,
+        journal: &Arc<Mutex<Journal>>,
+        faults: &mut JoinSet<()>,
+    ) {
+        let aimed = self.aimed(plan).and_then(|plan| {
+            let fault: Box<dyn Fault> =
+                build(FAULTS, Family::Fault, &plan.spec).map_err(|error| error.to_string())?;
+            Ok((plan, fault))
+        });
+        let (plan, fault) = match aimed {
+            Ok(aimed) => aimed,
+            Err(reason) => {
+                let fault = plan.name.clone();
+                return self.fact((clock::now(), EventKind::FaultFailed { fault, reason }));
+            }
+        };
+        self.held.insert(plan.name.clone(), plan.targets.clone());
+        let hands: Arc<dyn FleetHands> = Arc::<ProcessFleet>::clone(&self.hands);
+        let site = Site {
+            run: self.job.directory.path().to_owned(),
+            scenario: self.job.scenario_dir.clone(),
+            binary: self.job.binary.clone(),
+        };
+        let player = Player {
+            plan,
+            fault,
+            hands,
+            seed: self.job.plan.seed,
+            site: Arc::new(site),
+            journal: Arc::clone(journal),
+            clock,
+            facts: self.facts.clone(),
+            haste: self.haste.subscribe(),
+        };
+        faults.spawn(player.play());
+    }
+}
+
+/// The longest that a fault may keep a run alive beyond its planned end: until it is healed, and that is proven.
+pub(super) fn patience(plan: &Plan) -> Duration {
+    let of = |fault: &FaultPlan| {
+        let kind = build(FAULTS, Family::Fault, &fault.spec);
+        kind.map_or(Duration::ZERO, |kind| kind.takes()) + fault.heal_within
+    };
+    plan.faults.iter().map(of).max().unwrap_or_default()
+}
