@@ -187,6 +187,7 @@ impl Timeline {
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
             // Whether a guard stands by changes nothing of what was measured.
             EventKind::GuardLost { .. }
+            | EventKind::SlotStopping { .. }
             | EventKind::FleetReady { .. }
             | EventKind::PhaseBegan { .. }
             | EventKind::WorkerReady { .. } => {}
