@@ -11,6 +11,8 @@ mod ends;
 #[cfg(test)]
 mod hogs;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod played;
