@@ -68,6 +68,16 @@ pub trait Fault: Send + Sync {
         None
     }
 
+    /// Whether it is what an operator does on purpose: it is judged more strictly than a crash.
+    fn planned(&self) -> bool {
+        false
+    }
+
+    /// Whether it asks instances to end with SIGTERM before they are killed.
+    fn asks(&self) -> bool {
+        false
+    }
+
     /// What undoes it without the conductor; asked before the act, when its targets still run.
     fn undo(&self, scene: &Scene<'_>) -> Undo;
 

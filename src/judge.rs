@@ -72,6 +72,8 @@ fn analyse(history: &History) -> Analysis {
 #[cfg(test)]
 pub(crate) mod built;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trials;

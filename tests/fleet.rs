@@ -305,7 +305,7 @@ async fn up(program: &str, policy: RestartPolicy, network: u16) -> Bench {
 }
 
 const fn terminate(grace: Option<Duration>) -> Manner {
-    Manner::Terminate { grace }
+    Manner::Terminate { grace, by: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -347,7 +347,7 @@ async fn a_kill_cuts_a_drain_short_and_another_termination_is_refused() {
     let slot = SlotId::new("server", 1);
     let fleet = &bench.fleet;
     let order = terminate(Some(Duration::from_mins(10)));
-    let draining = fleet.end(&slot, order, Then::Hold("one".to_owned()));
+    let draining = fleet.end(&slot, order.clone(), Then::Hold("one".to_owned()));
     let others = async {
         // Sent after the first, as the futures are polled in their order.
         let refused = fleet.end(&slot, order, Then::Policy).await;

@@ -11,6 +11,9 @@ mod support;
 #[path = "plans/clients.rs"]
 mod clients;
 #[cfg(test)]
+#[path = "plans/judged.rs"]
+mod judged;
+#[cfg(test)]
 #[path = "plans/profiles.rs"]
 mod profiles;
 #[cfg(test)]

@@ -192,6 +192,53 @@ def check_faults(run):
             compare("recovered (service), ns", found.service, service["after"], within=theirs["resolution_ns"])
         else:
             compare("recovered (service)", found.service, {"no-impact": 0}.get(service) if isinstance(service, str) else None)
+        check_after_heal(run, stats, found, effective["at"])
+        if stats["change"]:
+            check_change(run, stats)
+
+
+def check_after_heal(run, stats, found, effect):
+    """Recovery counted from the return of the undo, for a fault that lasts."""
+    theirs, healed = stats["recovery"]["after_heal"], run.event("fault-healed", fault=stats["name"])
+    compare("counted from its heal too", theirs is not None, stats["duration_ns"] is not None)
+    if theirs is None or healed is None:
+        return
+    service = theirs["service"]
+    if isinstance(service, dict) and "after" in service:
+        mine = None if found.service is None else max(0, effect + found.service - healed["at"])
+        compare("recovered (service) after its heal, ns", mine, service["after"], within=stats["recovery"]["resolution_ns"])
+
+
+def check_change(run, stats):
+    """The calls around the stop signals of a change, where no other fault is near and nobody fails before it."""
+    theirs, name = stats["change"], stats["name"]
+    signals = [event for event in run.events if event["event"] == "slot-stopping" and event["fault"] == name]
+    done = run.event("fault-heal-proven", fault=name)
+    told = [(signal["at"], signal["instance"]) for signal in theirs["signals"]]
+    compare("stop signals", [(event["at"], event["instance"]) for event in signals], told)
+    if len(run.plan["faults"]) != 1 or len(signals) != 1 or done is None:
+        return
+    signal, slot = signals[0]["at"], signals[0]["instance"].rsplit("#", 1)[0]
+    over = signal + recovery.nanoseconds(signals[0]["grace"])
+    end = min(done["at"], max(phase["window"]["end"] for phase in run.plan["phases"]))
+    held = [call for call in run.calls if call["sent"] is not None and call["sent"] < signal <= call["done"]]
+    mine = [call for call in held if call["instance"].rsplit("#", 1)[0] == slot]
+    unknown = [call for call in held if not call["instance"]]
+    compare("in flight on what was asked to end", len(mine), theirs["in_flight"])
+    compare("in flight of which nobody knows who served them", len(unknown), theirs["in_flight_unknown"])
+    broken = {"transport", "truncated", "timeout", "http", "session-lost", "malformed"}
+    lost = [call for call in mine + unknown if call["class"] in broken and call["done"] < over]
+    after = [call for call in run.calls if call["sent"] is not None and signal <= call["sent"] < end]
+    failed = [call for call in after if call["class"] in broken]
+    late = [call for call in run.calls if call["class"] == "session-lost" and call["sent"] and call["sent"] >= end]
+    before = [call for call in run.calls if call["class"] in broken and call["done"] < stats["began"]]
+    by_class = Counter(call["class"] for call in lost + failed + late)
+    counted = Counter()
+    for failures in theirs["failures"]:
+        if failures["class"] in broken:
+            counted[failures["class"]] += failures["blamed"]
+    if not before:
+        compare("failures that the change is blamed for, by class", dict(by_class), dict(+counted))
 
 
 def check_sessions(run, stats, began):

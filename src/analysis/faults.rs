@@ -12,7 +12,7 @@ use super::names::{SlotNames, SlotNumber};
 use super::recovery::{self, Question, RoleSlot};
 use super::sessions::SessionFold;
 use super::timeline::{FaultTimes, Timeline};
-use super::{FaultStats, FirstBad, Reached, Recovery, counts, windows};
+use super::{AfterHeal, FaultStats, FirstBad, Reached, Recovery, counts, windows};
 use crate::check::kinds::recovery_hold;
 use crate::model::{Call, InstanceId, Offset, Outcome, Window};
 use crate::plan::{Counted, FaultPlan, Plan, Promise};
@@ -132,20 +132,10 @@ impl Observed {
         let effect = times.effect()?;
         let others = plan.faults.iter().filter(|other| other.name != fault.name);
         let next = others
-            .clone()
             .filter_map(|other| timeline.began(&other.name))
             .filter(|at| *at > effect)
             .min();
-        // A baseline does not reach back into an earlier fault that was healed since.
-        let clear = others
-            .filter(|other| timeline.began(&other.name).is_some_and(|at| at < *began))
-            .filter_map(|other| timeline.healed(&other.name))
-            .filter(|at| at < began)
-            .max();
-        let start = (*began - BASELINE)
-            .max(Offset::ZERO)
-            .max(clear.unwrap_or(Offset::ZERO))
-            .min(*began);
+        let start = baseline_start(plan, timeline, &fault.name, *began);
         let end = timeline.load_end(plan).max(*began);
         let until = next.unwrap_or(end).min(end).min(*began + OBSERVED);
         let slots: Vec<SlotNumber> = targets
@@ -281,6 +271,10 @@ impl Observed {
             hold: recovery_hold(plan, &self.of),
             slots: &slots,
         });
+        if stats.duration_ns.is_some() {
+            let heal = stats.heal_returned;
+            stats.recovery.after_heal = Some(AfterHeal::of(&stats.recovery, self.effect, heal));
+        }
         let recovered = match stats.recovery.service {
             Reached::NoImpact => self.effect,
             Reached::After(nanos) => self.effect + Duration::from_nanos(nanos),
@@ -304,6 +298,26 @@ impl Observed {
             .settled
             .map(|at| Offset::from_duration(at.since(self.began)));
     }
+}
+
+/// From when on operations show what was usual before the fault. A baseline does not reach back into an earlier fault that was
+/// healed since.
+pub(super) fn baseline_start(
+    plan: &Plan,
+    timeline: &Timeline,
+    fault: &str,
+    began: Offset,
+) -> Offset {
+    let others = plan.faults.iter().filter(|other| other.name != fault);
+    let clear = others
+        .filter(|other| timeline.began(&other.name).is_some_and(|at| at < began))
+        .filter_map(|other| timeline.healed(&other.name))
+        .filter(|at| *at < began)
+        .max();
+    (began - BASELINE)
+        .max(Offset::ZERO)
+        .max(clear.unwrap_or(Offset::ZERO))
+        .min(began)
 }
 
 /// The slots of the roles that these are instances of, by name.
@@ -401,6 +415,7 @@ fn empty(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> FaultStats {
             missing: String::new(),
             lost_good: 0.0,
             depth: 0.0,
+            after_heal: None,
         },
         in_flight_lost: 0,
         sessions_active: 0,
@@ -408,5 +423,6 @@ fn empty(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> FaultStats {
         sessions_re_established: 0,
         sessions_settled: None,
         collateral_bad: 0,
+        change: None,
     }
 }

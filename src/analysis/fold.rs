@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::change::ChangeFold;
 use super::counts::{Counts, UPKEEP};
 use super::errors::ErrorFold;
 use super::faults::FaultFold;
@@ -47,6 +48,7 @@ pub struct Fold<'a> {
     latencies: Latencies,
     objectives: ObjectiveFold,
     faults: FaultFold,
+    changes: ChangeFold,
     sessions: SessionFold,
     slots: SlotFold,
     processor: ProcessorFold,
@@ -67,6 +69,7 @@ impl<'a> Fold<'a> {
             plan,
             objectives: ObjectiveFold::of(plan, &timeline),
             faults: FaultFold::of(plan, &timeline, &mut names),
+            changes: ChangeFold::of(plan, &timeline, &mut names),
             timeline,
             names,
             counts: Counts::default(),
@@ -135,6 +138,7 @@ impl<'a> Fold<'a> {
         }
         self.objectives.observe(call, slot);
         self.faults.observe(self.plan, call, slot);
+        self.changes.observe(call, slot);
         self.errors.observe(call, slot);
         self.series.observe(call);
     }
@@ -195,9 +199,13 @@ impl<'a> Fold<'a> {
             let late = self.latencies.late();
             damage.push(format!("{late} histograms came too late for the time line"));
         }
-        let faults = self
-            .faults
-            .finish(plan, &self.timeline, &self.names, &self.sessions, seen);
+        let mut faults =
+            self.faults
+                .finish(plan, &self.timeline, &self.names, &self.sessions, seen);
+        let mut changes = self.changes.finish(&self.names, seen);
+        for fault in &mut faults {
+            fault.change = changes.remove(&fault.name);
+        }
         Analysis {
             run: self.run.clone(),
             ending: self.timeline.ending,

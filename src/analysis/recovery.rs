@@ -12,6 +12,7 @@ use super::{Reached, Recovery};
 use crate::model::{Offset, SlotId, Window};
 use crate::plan::RestartPolicy;
 
+mod after_heal;
 mod redundancy;
 
 /// The chance below which a bin differs.
@@ -121,6 +122,7 @@ pub fn decide(question: &Question<'_>) -> Recovery {
         missing: String::new(),
         lost_good: 0.0,
         depth: 0.0,
+        after_heal: None,
     };
     if samples < LEAST_BASELINE {
         recovery.missing = format!("only {samples} operations before the fault to compare with");

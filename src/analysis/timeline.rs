@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::SteadyStats;
+use super::{SteadyStats, StopSignal};
 use crate::model::event::{Effect, Ending};
 use crate::model::{Event, EventKind, InstanceId, Offset, SlotId, Window};
 use crate::plan::Plan;
@@ -59,6 +59,8 @@ pub struct FaultTimes {
     pub failed: Option<String>,
     /// What a person must do.
     pub not_healed: Option<String>,
+    /// Whom it asked to end, in the order of time.
+    pub signals: Vec<StopSignal>,
 }
 
 impl FaultTimes {
@@ -83,6 +85,8 @@ pub struct SlotLife {
     pub abandoned: Option<(Offset, String)>,
     /// Why an instance of it did not become ready.
     pub not_ready: Option<String>,
+    /// When instances of it were ended by mcpload.
+    pub ended: Vec<Offset>,
     first_start: Option<Offset>,
     ready_since: Option<Offset>,
 }
@@ -184,6 +188,7 @@ impl Timeline {
             | EventKind::FaultHealed { .. }
             | EventKind::FaultHealProven { .. }
             | EventKind::GuardActed { .. }
+            | EventKind::SlotStopping { .. }
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
             // Whether a guard stands by changes nothing of what was measured.
             EventKind::GuardLost { .. }
@@ -211,8 +216,13 @@ impl Timeline {
                     life.start_ns = Some(u64::try_from(nanos).unwrap_or(u64::MAX));
                 }
             }
-            EventKind::SlotExited { instance, .. } => {
+            EventKind::SlotExited {
+                instance, expected, ..
+            } => {
                 let life = self.slots.entry(instance.slot.clone()).or_default();
+                if *expected {
+                    life.ended.push(at);
+                }
                 if let Some(since) = life.ready_since.take() {
                     life.ready.push(Window::new(since, at));
                 }
@@ -240,6 +250,7 @@ impl Timeline {
         | EventKind::FaultHealed { fault }
         | EventKind::FaultHealProven { fault, .. }
         | EventKind::GuardActed { fault, .. }
+        | EventKind::SlotStopping { fault, .. }
         | EventKind::FaultNotHealed { fault, .. }) = kind
         else {
             return;
@@ -248,6 +259,13 @@ impl Timeline {
         match kind {
             EventKind::FaultBegan { targets, .. } => times.began = Some((at, targets.clone())),
             EventKind::FaultApplied { .. } => times.applied = Some(at),
+            EventKind::SlotStopping {
+                instance, grace, ..
+            } => times.signals.push(StopSignal {
+                at,
+                instance: instance.clone(),
+                grace_ns: u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX),
+            }),
             EventKind::FaultEffective { proof, effects, .. } => {
                 times.effective = Some((at, proof.clone()));
                 times.effects.clone_from(effects);

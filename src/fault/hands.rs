@@ -12,7 +12,7 @@ use crate::model::event::Effect;
 use crate::model::time::humane;
 
 /// How an instance is ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// SIGKILL to all its processes.
     Kill,
@@ -20,6 +20,8 @@ pub enum Manner {
     Terminate {
         /// How long it may take; `None`: the role's `stop_grace`.
         grace: Option<Duration>,
+        /// The fault that asks for it, which the event of the signal names; `None`: the fleet is taken down.
+        by: Option<String>,
     },
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Pure. One owned type, live and stored. Low rate: nothing per Call is an Event.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::id::{InstanceId, SlotId};
+use super::quantity::duration_text;
 use super::time::Offset;
 
 /// One fact and its time.
@@ -37,6 +40,13 @@ pub enum EventKind {
     SlotNotReady {
         instance: InstanceId,
         reason: String,
+    },
+    /// A fault asked an instance to end: SIGTERM was sent, and after `grace` whatever is left is killed.
+    SlotStopping {
+        instance: InstanceId,
+        fault: String,
+        #[serde(with = "duration_text")]
+        grace: Duration,
     },
     /// All processes of an instance are gone. `expected` if mcpload ended it (a fault, or tear-down).
     SlotExited {
@@ -169,6 +179,21 @@ mod tests {
             line,
             r#"{"at":1500000000,"event":"slot-ready","instance":"server-2#3"}"#
         );
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+    }
+
+    #[test]
+    fn a_grace_period_is_told_with_its_unit() {
+        let event = Event {
+            at: Offset(7),
+            kind: EventKind::SlotStopping {
+                instance: "server-2#3".parse().unwrap(),
+                fault: "one-leaves".to_owned(),
+                grace: Duration::from_millis(2_500),
+            },
+        };
+        let line = serde_json::to_string(&event).unwrap();
+        assert!(line.contains(r#""grace":"2s 500ms""#), "{line}");
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
     }
 }

@@ -8,7 +8,7 @@ use minijinja::{Environment, context};
 
 use super::tables::{self, Align, Table};
 use super::{RenderError, Report, Reporter, words};
-use crate::analysis::{FaultStats, Trust};
+use crate::analysis::{FaultStats, Reached, Trust};
 use crate::check::{Answer, Finding};
 use crate::registry::{Acts, Kind, KindInfo, no_further_check};
 
@@ -104,7 +104,11 @@ fn recovered(report: &Report, fault: &FaultStats) -> Value {
         None => context! {
             name,
             value => words::reached(fault.recovery.service),
-            more => format!("performance: {}", words::reached(fault.recovery.performance)),
+            more => match fault.recovery.after_heal.map(|after| after.service) {
+                Some(Reached::After(0)) => "no later than its heal".to_owned(),
+                Some(Reached::After(after)) => format!("{} after its heal", words::nanos(after)),
+                _ => format!("performance: {}", words::reached(fault.recovery.performance)),
+            },
         },
         Some(trials) => {
             let or_never =

@@ -13,6 +13,8 @@ mod ends;
 #[cfg(test)]
 mod hogs;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod outside;

@@ -189,6 +189,7 @@ fn fault() -> FaultStats {
             missing: String::new(),
             lost_good: 37.0,
             depth: 0.31,
+            after_heal: None,
         },
         in_flight_lost: 3,
         sessions_active: 100,
@@ -196,6 +197,7 @@ fn fault() -> FaultStats {
         sessions_re_established: 34,
         sessions_settled: Some(Offset(1_120_000_000)),
         collateral_bad: 0,
+        change: None,
     }
 }
 

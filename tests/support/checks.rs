@@ -55,7 +55,23 @@ pub(crate) const CHECKS: &[Kind<dyn Check>] = &[
                 "\"service\"",
             ),
             field("hold", DURATION, Need::Default("\"10s\""), "\"10s\""),
+            field(
+                "from",
+                Ty::OneOf(&["effect", "heal"]),
+                Need::Default("\"effect\""),
+                "\"heal\"",
+            ),
         ],
+    ),
+    kind(
+        "clean-change",
+        "[[check]]\nkind = \"clean-change\"\nfault = \"one-leaves\"",
+        &[field(
+            "max_failed",
+            Ty::Integer { min: 0, max: 1000 },
+            Need::Default("0"),
+            "3",
+        )],
     ),
     kind(
         "sessions-lost",

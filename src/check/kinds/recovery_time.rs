@@ -26,6 +26,19 @@ struct RecoveryTime {
     of: Level,
     #[serde(with = "duration_text")]
     hold: Duration,
+    #[serde(default)]
+    from: From,
+}
+
+/// From when a time counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum From {
+    /// From the proof of the fault's effect.
+    #[default]
+    Effect,
+    /// From when its undo returned.
+    Heal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +65,16 @@ impl Level {
             Self::Redundancy => fault.recovery.redundancy,
         }
     }
+
+    /// Counted from the heal, for a fault that lasts.
+    fn after_heal(self, fault: &FaultStats) -> Option<Reached> {
+        let after = fault.recovery.after_heal?;
+        Some(match self {
+            Self::Service => after.service,
+            Self::Performance => after.performance,
+            Self::Redundancy => after.redundancy,
+        })
+    }
 }
 
 /// How long recovery from `fault` must hold: the longest that a check of it asks for, 10 s if there is none.
@@ -63,6 +86,12 @@ pub fn recovery_hold(plan: &Plan, fault: &str) -> Duration {
         .map(|check| check.hold)
         .max()
         .unwrap_or(DEFAULT_HOLD)
+}
+
+/// Whether a check counts recovery from the heal of its fault.
+pub fn counts_from_heal(check: &CheckPlan) -> bool {
+    let heal = |check: RecoveryTime| check.from == From::Heal;
+    check.spec.kind == KIND.info.name && check.spec.read::<RecoveryTime>().is_ok_and(heal)
 }
 
 fn words(reached: Reached) -> String {
@@ -84,7 +113,24 @@ fn blamed<'a>(missing: &'a str, analysis: &Analysis) -> Option<(&'a str, &'a str
     known.then_some((slot, rest))
 }
 
+/// ` (300 ms after its heal)`, for a fault that lasts.
+fn beside(level: Level, fault: &FaultStats) -> String {
+    match level.after_heal(fault) {
+        Some(Reached::After(0)) => " (no later than its heal)".to_owned(),
+        Some(Reached::After(after)) => format!(" ({} after its heal)", nanos(after)),
+        Some(_) | None => String::new(),
+    }
+}
+
 impl RecoveryTime {
+    /// The time that is judged.
+    fn reached(&self, fault: &FaultStats) -> Reached {
+        match self.from {
+            From::Effect => self.of.of(fault),
+            From::Heal => self.of.after_heal(fault).unwrap_or(Reached::Unknown),
+        }
+    }
+
     fn answer(&self, reached: Reached) -> Answer {
         match reached {
             Reached::NoImpact => Answer::Pass,
@@ -96,7 +142,15 @@ impl RecoveryTime {
     }
 
     fn headline(&self, fault: &FaultStats, analysis: &Analysis) -> String {
-        let promised = format!("promised {} within {}", self.of.name(), humane(self.max));
+        let from = match self.from {
+            From::Effect => "",
+            From::Heal => " of its heal",
+        };
+        let promised = format!(
+            "promised {} within {}{from}",
+            self.of.name(),
+            humane(self.max)
+        );
         let reached = self.of.of(fault);
         let recovery = &fault.recovery;
         let users = match recovery.service {
@@ -110,10 +164,11 @@ impl RecoveryTime {
         match reached {
             Reached::NoImpact => format!("no impact of {} was seen, {promised}", fault.name),
             Reached::After(after) => format!(
-                "{}: {} again after {}, {promised}",
+                "{}: {} again after {}{}, {promised}",
                 targets(fault),
                 self.of.name(),
-                nanos(after)
+                nanos(after),
+                beside(self.of, fault)
             ),
             Reached::NotWithin(within) => {
                 let within = nanos(within);
@@ -158,6 +213,14 @@ impl RecoveryTime {
                 percent(recovery.tolerance)
             ),
         ];
+        if let Some(after) = recovery.after_heal {
+            lines.push(format!(
+                "counted from its heal: service {}, performance {}, redundancy {}",
+                words(after.service),
+                words(after.performance),
+                words(after.redundancy)
+            ));
+        }
         if recovery.onset.is_some() {
             lines.push(format!(
                 "lost: {:.0} good operations; at worst {} of the goodput",
@@ -189,7 +252,7 @@ impl RecoveryTime {
     /// The trial that decides: one with the worst answer, and of those the one that took longest.
     fn worst<'a>(&self, trials: &[&'a FaultStats]) -> Option<&'a FaultStats> {
         let rank = |fault: &FaultStats| {
-            let reached = self.of.of(fault);
+            let reached = self.reached(fault);
             let took = match reached {
                 Reached::NoImpact => 0,
                 Reached::After(nanos) => nanos,
@@ -217,7 +280,11 @@ fn over_trials(analysis: &Analysis, name: &str) -> Vec<String> {
         (Level::Performance, &trials.performance),
         (Level::Redundancy, &trials.redundancy),
     ] {
-        lines.push(format!("{}: {}", level.name(), times_in_words(times)));
+        lines.push(format!(
+            "{} from the effect: {}",
+            level.name(),
+            times_in_words(times)
+        ));
     }
     lines
 }
@@ -269,7 +336,9 @@ impl Check for RecoveryTime {
             name: plan.name.clone(),
             kind: plan.spec.kind.clone(),
             category: Category::Resilience,
-            answer: fault.map_or(Answer::Inconclusive, |fault| self.answer(self.of.of(fault))),
+            answer: fault.map_or(Answer::Inconclusive, |fault| {
+                self.answer(self.reached(fault))
+            }),
             headline: of_trial(headline, fault, trials.len()),
             evidence,
             samples: fault.map_or(0, |fault| fault.recovery.baseline_samples),
@@ -294,7 +363,7 @@ pub(super) const KIND: Kind<dyn Check> = Kind {
                 key: "max",
                 ty: Ty::Duration { min: 0, max: DAY },
                 need: Need::Required,
-                summary: "the longest time from the fault's effect to recovery",
+                summary: "the longest time to recovery, from the moment that `from` names",
                 example: "\"5s\"",
                 acts: Acts::Now,
             },
@@ -304,6 +373,14 @@ pub(super) const KIND: Kind<dyn Check> = Kind {
                 need: Need::Default("\"redundancy\""),
                 summary: "what must be recovered: users are served again, as fast as before too, or with every slot ready and at work too",
                 example: "\"service\"",
+                acts: Acts::Now,
+            },
+            Field {
+                key: "from",
+                ty: Ty::OneOf(&["effect", "heal"]),
+                need: Need::Default("\"effect\""),
+                summary: "from when the time counts: from the proof of the fault's effect, or, for a fault that lasts, from when its undo returned; what recovered while it still acted took no time after its heal",
+                example: "\"heal\"",
                 acts: Acts::Now,
             },
             Field {
@@ -334,6 +411,7 @@ mod tests {
             max: Duration::from_secs(3),
             of: Level::Service,
             hold: DEFAULT_HOLD,
+            from: From::Effect,
         };
         for (reached, answer) in [
             (Reached::NoImpact, Answer::Pass),

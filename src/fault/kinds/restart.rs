@@ -36,6 +36,10 @@ impl Fault for Restart {
         Span::Once
     }
 
+    fn asks(&self) -> bool {
+        self.how == How::Terminate
+    }
+
     fn undo(&self, _scene: &Scene<'_>) -> Undo {
         Undo::Nothing
     }
@@ -53,10 +57,11 @@ impl Fault for Restart {
             let manner = match self.how {
                 How::Terminate => Manner::Terminate {
                     grace: self.grace.map(|grace| grace.0),
+                    by: Some(scene.fault.to_owned()),
                 },
                 How::Kill => Manner::Kill,
             };
-            let end = |slot| scene.hands.end(slot, manner, Then::Start);
+            let end = |slot| scene.hands.end(slot, manner.clone(), Then::Start);
             self.ended = each(scene.targets, end).await?;
             Ok(())
         })

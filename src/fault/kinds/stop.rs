@@ -35,6 +35,10 @@ impl Fault for Stop {
         }
     }
 
+    fn asks(&self) -> bool {
+        true
+    }
+
     fn undo(&self, _scene: &Scene<'_>) -> Undo {
         // Without the conductor there is no fleet in which a slot could be missing.
         Undo::Nothing
@@ -54,13 +58,14 @@ impl Fault for Stop {
         Box::pin(async move {
             let manner = Manner::Terminate {
                 grace: self.grace.map(|grace| grace.0),
+                by: Some(scene.fault.to_owned()),
             };
             let then = if self.for_good {
                 Then::Abandon(format!("stopped for good by {}", scene.fault))
             } else {
                 Then::Hold(scene.fault.to_owned())
             };
-            let end = |slot| scene.hands.end(slot, manner, then.clone());
+            let end = |slot| scene.hands.end(slot, manner.clone(), then.clone());
             let mut failed = Ok(());
             for result in join_all(scene.targets.iter().map(end)).await {
                 match result {

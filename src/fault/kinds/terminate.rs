@@ -40,6 +40,10 @@ impl Fault for Terminate {
         Span::Once
     }
 
+    fn asks(&self) -> bool {
+        true
+    }
+
     fn undo(&self, _scene: &Scene<'_>) -> Undo {
         Undo::Nothing
     }
@@ -56,8 +60,9 @@ impl Fault for Terminate {
         Box::pin(async move {
             let manner = Manner::Terminate {
                 grace: self.grace.map(|grace| grace.0),
+                by: Some(scene.fault.to_owned()),
             };
-            let end = |slot| scene.hands.end(slot, manner, Then::Policy);
+            let end = |slot| scene.hands.end(slot, manner.clone(), Then::Policy);
             self.ended = each(scene.targets, end).await?;
             Ok(())
         })

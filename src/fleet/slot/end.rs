@@ -59,15 +59,24 @@ impl Post {
         watch: &mut Watch,
     ) -> End {
         let from = Instant::now();
-        let grace = match order.manner {
-            Manner::Kill => None,
-            Manner::Terminate { grace } => Some(grace.unwrap_or(self.grace)),
+        let (grace, by) = match &order.manner {
+            Manner::Kill => (None, None),
+            Manner::Terminate { grace, by } => (Some(grace.unwrap_or(self.grace)), by.clone()),
         };
         let mut stopped = false;
         let mut exit = None;
         if let Some(grace) = grace {
             self.set(incarnation, Standing::Ending, Some(instance.shim()));
             instance.terminate().await;
+            if let Some(fault) = by {
+                let instance = self.id(incarnation);
+                self.tell(EventKind::SlotStopping {
+                    instance,
+                    fault,
+                    grace,
+                })
+                .await;
+            }
             let mut deadline = from + grace;
             loop {
                 tokio::select! {
@@ -158,7 +167,10 @@ impl Post {
             manner: if hard {
                 Manner::Kill
             } else {
-                Manner::Terminate { grace: None }
+                Manner::Terminate {
+                    grace: None,
+                    by: None,
+                }
             },
             then: Then::Abandon(reason.clone()),
             replies: Vec::new(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Context;
+use crate::check::kinds::counts_from_heal;
 use crate::diag::codes;
 use crate::load::{Model, Span, profiles::PROFILES};
 use crate::model::{Offset, Rate, Window};
@@ -165,18 +166,27 @@ fn recovery(context: &mut Context<'_>, plan: &Plan, check: &crate::plan::CheckPl
     for (place, fault) in trials.iter().enumerate() {
         // A trial is observed until the next one begins.
         let next = trials.get(place + 1).map(|next| next.at);
-        let left = next.unwrap_or(plan.end()).since(fault.at);
+        let (from, begins) = if counts_from_heal(check) {
+            (fault.end(), "is healed")
+        } else {
+            (fault.at, "begins")
+        };
+        let left = next.unwrap_or(plan.end()).since(from);
         if max + hold <= left {
             continue;
         }
         let (message, hint) = match next {
             None => (
-                format!("the load ends {} after `{}` begins", text(left), fault.name),
+                format!(
+                    "the load ends {} after `{}` {begins}",
+                    text(left),
+                    fault.name
+                ),
                 "make the last phase longer, or let the fault begin earlier",
             ),
             Some(_) => (
                 format!(
-                    "the next trial begins {} after `{}`",
+                    "the next trial begins {} after `{}` {begins}",
                     text(left),
                     fault.name
                 ),

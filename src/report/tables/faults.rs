@@ -5,10 +5,13 @@
 use std::time::Duration;
 
 use super::{Table, number, words};
-use crate::analysis::{FaultStats, Reached};
+use crate::analysis::{AfterHeal, ChangeStats, FaultStats, Reached};
 use crate::model::Offset;
 use crate::model::event::Effect;
 use crate::report::words as say;
+
+/// How many stop signals have a line.
+const MOST_SIGNALS: usize = 20;
 
 /// One line of the time line, before it is sorted.
 struct Moment {
@@ -93,6 +96,18 @@ fn acts(fault: &FaultStats) -> Vec<Moment> {
     if let (Some(applied), Some(_)) = (fault.applied, fault.began) {
         add(Some(applied), "act returned", String::new());
     }
+    let signals = fault.change.iter().flat_map(|change| &change.signals);
+    for signal in signals.take(MOST_SIGNALS) {
+        add(
+            Some(signal.at),
+            "asked to end",
+            format!(
+                "{}, grace period {}",
+                say::visible(&signal.instance.to_string()),
+                say::nanos(signal.grace_ns)
+            ),
+        );
+    }
     match &fault.effective {
         Some((at, proof)) => add(Some(*at), "took effect", say::visible(proof)),
         None => add(None, "effect not proven", String::new()),
@@ -162,7 +177,16 @@ fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
             say::nanos(recovery.resolution_ns)
         ),
     };
-    let level = |what: &'static str, reached: Reached, meaning: &str| {
+    let after_heal =
+        |level: fn(&AfterHeal) -> Reached| match recovery.after_heal.as_ref().map(level) {
+            Some(Reached::After(0)) => ", no later than its heal".to_owned(),
+            Some(Reached::After(after)) => format!(", {} after its heal", say::nanos(after)),
+            Some(Reached::NotWithin(within)) => {
+                format!(", not within {} of its heal", say::nanos(within))
+            }
+            Some(Reached::NoImpact | Reached::Unknown) | None => String::new(),
+        };
+    let level = |what: &'static str, reached: Reached, heal: String, meaning: &str| {
         let at = match (reached, zero) {
             (Reached::After(after), Some(zero)) => Some(zero + Duration::from_nanos(after)),
             _ => None,
@@ -170,7 +194,7 @@ fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
         Moment {
             at,
             what,
-            detail: format!("{}: {meaning}", say::reached(reached)),
+            detail: format!("{}{heal}: {meaning}", say::reached(reached)),
         }
     };
     let missing = say::visible(&recovery.missing);
@@ -185,14 +209,21 @@ fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
         level(
             "service recovered",
             recovery.service,
+            after_heal(|after| after.service),
             "users are served again",
         ),
         level(
             "performance recovered",
             recovery.performance,
+            after_heal(|after| after.performance),
             "as fast as before",
         ),
-        level("redundancy recovered", recovery.redundancy, &full),
+        level(
+            "redundancy recovered",
+            recovery.redundancy,
+            after_heal(|after| after.redundancy),
+            &full,
+        ),
     ]
 }
 
@@ -204,7 +235,7 @@ fn notes(fault: &FaultStats) -> Vec<String> {
             say::nanos(u64::try_from(at.nanos()).unwrap_or(0))
         )
     });
-    vec![
+    let mut notes = vec![
         format!(
             "Sessions: {} active at the begin, {} lost, {} re-established{settled}. Calls in flight on the target that ended bad: {}.",
             say::count(fault.sessions_active),
@@ -227,5 +258,28 @@ fn notes(fault: &FaultStats) -> Vec<String> {
             say::nanos(recovery.resolution_ns),
             say::nanos(recovery.hold_ns),
         ),
-    ]
+    ];
+    notes.extend(fault.change.as_ref().map(around));
+    notes
+}
+
+/// What became of the Calls around a change.
+fn around(change: &ChangeStats) -> String {
+    let unknown = match change.in_flight_unknown {
+        0 => String::new(),
+        unknown => format!(" and {} of unknown slots", say::count(unknown)),
+    };
+    let overlong = match change.overlong {
+        0 => String::new(),
+        overlong => format!(
+            ", and {} lasted longer than the grace period",
+            say::count(overlong)
+        ),
+    };
+    format!(
+        "Change: {} sent while it went on, {} in flight at the stop signal{unknown}; {} failed by it{overlong}.",
+        say::plural(change.calls, "call"),
+        say::count(change.in_flight),
+        say::count(change.failed),
+    )
 }

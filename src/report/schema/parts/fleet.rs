@@ -4,9 +4,12 @@
 
 use serde_json::{Value, json};
 
+use self::change::change;
 use crate::report::schema::{
     classes, count, list, moment, number, object, one_of, or_null, reference, text,
 };
+
+mod change;
 
 /// A fault and what it did.
 pub(super) fn fault() -> Value {
@@ -92,6 +95,7 @@ pub(super) fn fault() -> Value {
             "collateral_bad",
             count("bad calls on slots that were not targeted"),
         ),
+        ("change", or_null(&change())),
     ])
 }
 
@@ -185,13 +189,21 @@ pub(super) fn recovery() -> Value {
             "depth",
             number("one minus the least goodput over the baseline's"),
         ),
+        (
+            "after_heal",
+            or_null(&object(&[
+                ("service", reference("reached")),
+                ("performance", reference("reached")),
+                ("redundancy", reference("reached")),
+            ])),
+        ),
     ])
 }
 
 /// When something was reached after a fault.
 pub(super) fn reached() -> Value {
     json!({
-        "description": "when a state was reached, counted from the moment at which the fault took effect",
+        "description": "when a state was reached, counted from the moment at which the fault took effect; in after_heal, from when its undo returned",
         "oneOf": [
             { "enum": ["no-impact", "unknown"] },
             object(&[("after", count("reached after so many nanoseconds"))]),
