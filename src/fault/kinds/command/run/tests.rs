@@ -116,7 +116,8 @@ async fn what_says_too_much_is_ended_and_only_the_end_of_it_is_repeated() {
     let error = place.shell("yes loud", PATIENCE).await.err().unwrap();
     let error = error.to_string();
     assert!(error.contains("said more than 1024 KiB"), "{error}");
-    assert!(error.ends_with("loud | loud | loud"), "{error}");
+    // The last line may have been cut off by its end.
+    assert!(error.contains("; it had said: loud | loud"), "{error}");
     let ended = place.shell("printf 'a\\nb\\033[2J\\n\\nc\\nd'; false", PATIENCE);
     let ended = ended.await.unwrap();
     assert_eq!(
