@@ -169,6 +169,7 @@ def check_faults(run):
         )
         compare("time of its begin", began["at"], stats["began"])
         compare("time of its effect", effective["at"], stats["effective"][0])
+        compare("from when on it acted", recovery.acted(run, name), stats["acted"])
         compare("time of its heal", healed and healed["at"], stats["healed"] and stats["healed"][0])
         compare("targets", began["targets"], stats["targets"])
         for target in began["targets"]:
@@ -192,7 +193,7 @@ def check_faults(run):
             compare("recovered (service), ns", found.service, service["after"], within=theirs["resolution_ns"])
         else:
             compare("recovered (service)", found.service, {"no-impact": 0}.get(service) if isinstance(service, str) else None)
-        check_after_heal(run, stats, found, effective["at"])
+        check_after_heal(run, stats, found, recovery.acted(run, name))
         if stats["change"]:
             check_change(run, stats)
 

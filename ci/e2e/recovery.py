@@ -72,9 +72,15 @@ def rate_at(plan, at):
     return None
 
 
+def acted(run, name):
+    """From when on a fault acted: the first stop signal of one that asks instances to end, else the proof of its effect."""
+    of_fault = [event["at"] for event in run.events if event["event"] in ("slot-stopping", "fault-effective") and event["fault"] == name]
+    return min(of_fault)
+
+
 def recover(run, stats, limits):
     """Onset (ns since the start) and recovery of service (ns after the effect, None if not reached) of one fault."""
-    began, effect = stats["began"], stats["effective"][0]
+    began, effect = stats["began"], acted(run, stats["name"])
     window_end = max(phase["window"]["end"] for phase in run.plan["phases"])
     inside = [call for call in run.operations if max(0, began - 60 * SECOND) <= call["operation_due"] < window_end]
     before = began - max(0, began - 60 * SECOND)

@@ -391,6 +391,7 @@ fn empty(plan: &Plan, fault: &FaultPlan, times: &FaultTimes) -> FaultStats {
         began,
         applied: times.applied,
         effective: times.effective.clone(),
+        acted: times.effect(),
         duration_ns: fault
             .duration
             .map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),

@@ -29,6 +29,10 @@ pub struct FaultStats {
     pub applied: Option<Offset>,
     /// When its effect was proven, and how.
     pub effective: Option<(Offset, String)>,
+    /// From when on it acted, which is where times count from: the first stop signal of an act that takes its time, else when its
+    /// effect was proven.
+    #[serde(default)]
+    pub acted: Option<Offset>,
     /// How long it should act, nanoseconds; `None` for a fault that is one act.
     pub duration_ns: Option<u64>,
     /// What was asked for and what was measured, where the fault has numbers.
@@ -62,6 +66,14 @@ pub struct FaultStats {
     /// What became of the Calls around the stop signals, if a check asks for a clean change.
     #[serde(default)]
     pub change: Option<ChangeStats>,
+}
+
+impl FaultStats {
+    /// Whether its effect was proven, and nothing spoke against it later: what stopped acting early, or was undone by others, is no
+    /// proof of anything.
+    pub fn is_proven(&self) -> bool {
+        self.effective.is_some() && self.failed.is_none()
+    }
 }
 
 /// The first operation that a fault broke.

@@ -64,11 +64,14 @@ pub struct FaultTimes {
 }
 
 impl FaultTimes {
-    /// From when its effect counts: proven, else applied, else begun.
+    /// From when its effect counts: proven, else applied, else begun. Who is asked to end may drain for long, and users feel it from
+    /// the first signal on.
     pub fn effect(&self) -> Option<Offset> {
         let effective = self.effective.as_ref().map(|(at, _)| *at);
         let began = self.began.as_ref().map(|(at, _)| *at);
-        effective.or(self.applied).or(began)
+        let asked = self.signals.iter().map(|signal| signal.at).min();
+        let effect = effective.or(self.applied).or(began)?;
+        Some(asked.map_or(effect, |asked| asked.min(effect)))
     }
 }
 

@@ -27,7 +27,7 @@ pub fn stats(plan: &Plan, faults: &[FaultStats]) -> Vec<TrialStats> {
         }
         let proven: Vec<&FaultStats> = faults
             .iter()
-            .filter(|fault| fault.of == first.of && fault.effective.is_some())
+            .filter(|fault| fault.of == first.of && fault.is_proven())
             .collect();
         let times = |measure: u32, of: fn(&FaultStats) -> Reached| {
             let reached: Vec<Reached> = proven.iter().map(|fault| of(fault)).collect();

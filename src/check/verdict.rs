@@ -91,7 +91,7 @@ fn doubt(finding: &mut Finding, analysis: &Analysis) {
     };
     // One trial that was proven is enough for a failure, and one that was not takes away every other answer.
     let stands = finding.answer == Answer::Fail && trials().any(|fault| fault.effective.is_some());
-    let unproven = trials().find(|fault| fault.effective.is_none() && !stands);
+    let unproven = trials().find(|fault| !fault.is_proven() && !stands);
     if let Some(fault) = unproven {
         let why = match (&fault.failed, fault.began) {
             (Some(reason), _) => reason.clone(),

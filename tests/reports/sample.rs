@@ -159,6 +159,7 @@ fn fault() -> FaultStats {
         began: Some(at(8.000_4)),
         applied: Some(at(8.001_9)),
         effective: Some((at(8.003_1), "the process of server-2#1 is gone".to_owned())),
+        acted: Some(at(8.003_1)),
         duration_ns: None,
         effects: Vec::new(),
         healing: Some(at(8.003_2)),

@@ -193,7 +193,8 @@ fn marks(fault: &FaultStats) -> Vec<Mark> {
             marks.extend(effective.map(|at| mark(at, "effective", Stroke::Solid)));
         }
     }
-    if let (Reached::After(after), Some(zero)) = (fault.recovery.service, effective.or(fault.began))
+    if let (Reached::After(after), Some(zero)) =
+        (fault.recovery.service, fault.acted.or(fault.began))
     {
         let at = zero + std::time::Duration::from_nanos(after);
         marks.push(mark(at, "service recovered", Stroke::Dotted));

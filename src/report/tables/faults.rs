@@ -22,7 +22,7 @@ struct Moment {
 
 /// The time line of one fault.
 pub fn time_line(fault: &FaultStats) -> Table {
-    let zero = fault.effective.as_ref().map(|(at, _)| *at).or(fault.began);
+    let zero = fault.acted.or(fault.began);
     let mut moments = acts(fault);
     moments.extend(consequences(fault, zero));
     // A stable sort keeps cause before effect where stamps are equal; what never happened goes last.

@@ -50,6 +50,12 @@ pub(super) fn fault() -> Value {
         ("applied", or_null(&moment("after the act"))),
         ("effective", proven("when its effect was proven")),
         (
+            "acted",
+            or_null(&moment(
+                "from when on it acted, which is where times count from",
+            )),
+        ),
+        (
             "duration_ns",
             or_null(&count(
                 "how long it should act, nanoseconds; null for one act",
