@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
+use self::change::{Change, ChangeHands};
 use self::hands::{Doom, Ended, Manner, Then};
 use self::journal::Undo;
 use self::link::LinkRule;
@@ -21,6 +22,7 @@ use crate::model::event::Effect;
 use crate::model::{InstanceId, Seed, SlotId};
 use crate::proxy::RuleStatus;
 
+pub mod change;
 pub mod hands;
 pub mod journal;
 pub mod kinds;
@@ -49,6 +51,21 @@ pub trait Fault: Send + Sync {
     /// Whether it acts on the links of its targets, which then have a proxy before them from the begin of the run to its end.
     fn links(&self) -> Option<LinkUse> {
         None
+    }
+
+    /// Whether it is what an operator does on purpose: it is judged more strictly than a crash.
+    fn planned(&self) -> bool {
+        false
+    }
+
+    /// What it changes on purpose, as far as the plan must know.
+    fn change(&self) -> Option<Change> {
+        None
+    }
+
+    /// The least time that the act takes on so many slots; one act by default.
+    fn takes(&self, _targets: usize) -> Duration {
+        Duration::ZERO
     }
 
     /// What undoes it without the conductor; asked before the act, when its targets still run.
@@ -180,6 +197,10 @@ pub trait FleetHands: Send + Sync {
 
     /// What can be done to the links that have a proxy.
     fn links(&self) -> &dyn LinkHands;
+
+    /// What an operator can do to the fleet.
+    fn changes(&self) -> &dyn ChangeHands;
+
     /// Waits until this incarnation of the slot runs no more; at once if there is none.
     fn gone<'a>(
         &'a self,

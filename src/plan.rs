@@ -241,7 +241,8 @@ pub struct RolePlan {
 pub struct TextDuration(#[serde(with = "duration_text")] pub Duration);
 
 /// One slot and what runs in it. Texts may hold `{{ slot.address }}`, `{{ slot.port }}`, `{{ slot.name }}`, `{{ slot.dir }}`,
-/// `{{ slot.incarnation }}`, `{{ link.SLOT }}` (`host:port`), `{{ links.ROLE }}` (`server-1=host:port,…`).
+/// `{{ slot.incarnation }}`, `{{ link.SLOT }}` (`host:port`), `{{ links.ROLE }}` (`server-1=host:port,…`), `{{ each.ROLE "TEXT" }}`
+/// (a line for each member; `{name}`, `{link}`, `{host}`, `{port}` in it).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotPlan {
     /// Its name.
@@ -264,6 +265,17 @@ pub struct SlotPlan {
     /// The proxy before it, if it has one.
     #[serde(default)]
     pub wire: Option<WirePlan>,
+    /// Whether nothing runs in it at the begin: a fault of kind `scale` starts it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub standby: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields over by reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The proxy before a slot, in place from before the slots start to after they ended.

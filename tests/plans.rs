@@ -8,6 +8,9 @@
 mod support;
 
 #[cfg(test)]
+#[path = "plans/changes.rs"]
+mod changes;
+#[cfg(test)]
 #[path = "plans/clients.rs"]
 mod clients;
 #[cfg(test)]

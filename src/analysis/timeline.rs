@@ -83,6 +83,8 @@ pub struct SlotLife {
     pub abandoned: Option<(Offset, String)>,
     /// Why an instance of it did not become ready.
     pub not_ready: Option<String>,
+    /// When it was put on standby (true), and when it was started again (false), in order.
+    pub standby: Vec<(Offset, bool)>,
     first_start: Option<Offset>,
     ready_since: Option<Offset>,
 }
@@ -91,6 +93,12 @@ impl SlotLife {
     /// Whether it was ready at `at`.
     pub fn ready_at(&self, at: Offset) -> bool {
         self.ready.iter().any(|window| window.contains(at))
+    }
+
+    /// Whether it was on standby right before `at`: nothing ran, and nothing was missing.
+    pub fn on_standby(&self, at: Offset) -> bool {
+        let before = self.standby.iter().rev().find(|(from, _)| *from < at);
+        before.is_some_and(|(_, standby)| *standby)
     }
 
     /// Whether it was ready through all of `window`.
@@ -175,6 +183,7 @@ impl Timeline {
             | EventKind::SlotReady { .. }
             | EventKind::SlotNotReady { .. }
             | EventKind::SlotExited { .. }
+            | EventKind::SlotOnStandby { .. }
             | EventKind::SlotAbandoned { .. } => self.observe_slot(at, &event.kind),
             EventKind::FaultBegan { .. }
             | EventKind::FaultApplied { .. }
@@ -187,6 +196,8 @@ impl Timeline {
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
             // Whether a guard stands by changes nothing of what was measured.
             EventKind::GuardLost { .. }
+            // Who serves is told by the Calls, and who is there by the slots.
+            | EventKind::MembersTold { .. }
             | EventKind::FleetReady { .. }
             | EventKind::PhaseBegan { .. }
             | EventKind::WorkerReady { .. } => {}
@@ -201,6 +212,9 @@ impl Timeline {
             EventKind::SlotStarted { instance, .. } => {
                 let life = self.slots.entry(instance.slot.clone()).or_default();
                 life.starts += 1;
+                if life.standby.last().is_some_and(|(_, standby)| *standby) {
+                    life.standby.push((at, false));
+                }
                 life.first_start.get_or_insert(at);
             }
             EventKind::SlotReady { instance } => {
@@ -222,6 +236,10 @@ impl Timeline {
                 life.not_ready = Some(reason.clone());
                 self.troubles
                     .push(format!("{instance} was not ready: {reason}"));
+            }
+            EventKind::SlotOnStandby { slot } => {
+                let life = self.slots.entry(slot.clone()).or_default();
+                life.standby.push((at, true));
             }
             EventKind::SlotAbandoned { slot, reason } => {
                 let life = self.slots.entry(slot.clone()).or_default();
@@ -286,5 +304,37 @@ impl Timeline {
     /// Up to when load was given, as far as is known: the end of the plan, or where the load was stopped.
     pub fn load_end(&self, plan: &Plan) -> Offset {
         self.stopped.unwrap_or(Offset(i64::MAX)).min(plan.end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_on_standby_until_it_is_started() {
+        let instance: InstanceId = "server-3#1".parse().unwrap();
+        let mut timeline = Timeline::default();
+        let mut tell = |at, kind| {
+            timeline.observe(&Event {
+                at: Offset(at),
+                kind,
+            });
+        };
+        let slot = instance.slot.clone();
+        tell(-5, EventKind::SlotOnStandby { slot: slot.clone() });
+        let address = String::new();
+        tell(
+            10,
+            EventKind::SlotStarted {
+                instance,
+                pid: 1,
+                address,
+            },
+        );
+        tell(20, EventKind::SlotOnStandby { slot: slot.clone() });
+        let life = &timeline.slots[&slot];
+        let standby = [-5, 0, 10, 11, 20, 21].map(|at| life.on_standby(Offset(at)));
+        assert_eq!(standby, [false, true, true, false, false, true]);
     }
 }

@@ -345,6 +345,7 @@ impl Conductor<'_> {
     fn hurry(&self) {
         let haste = match (self.at_once, self.how) {
             (true, _) => Haste::AtOnce,
+            (false, Ending::Completed) if self.heard_at.is_empty() => Haste::Over,
             (false, Ending::Completed) => Haste::None,
             (false, _) => Haste::Soon,
         };

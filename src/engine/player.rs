@@ -27,6 +27,8 @@ pub(super) enum Haste {
     /// As planned.
     #[default]
     None,
+    /// The load is over: what still changes the fleet is seen by nobody.
+    Over,
     /// The run stops: undo now.
     Soon,
     /// Undo now, and wait for no proof.
@@ -77,8 +79,9 @@ impl Player {
             targets: subject.targets.clone(),
         })
         .await;
-        match self.fault.inject(&scene).await {
-            Ok(()) => {
+        match self.inject(&scene).await {
+            None => {}
+            Some(Ok(())) => {
                 self.noted(Stage::Applied, &subject).await;
                 let fault = plan.name.clone();
                 self.tell(EventKind::FaultApplied { fault }).await;
@@ -87,9 +90,25 @@ impl Player {
                 }
             }
             // What was begun may have been done by half: it is undone like a whole one.
-            Err(error) => self.failed(error.to_string()).await,
+            Some(Err(error)) => self.failed(error.to_string()).await,
         }
         self.undo(&scene, &subject).await;
+    }
+
+    /// Has the fault act. A planned change takes as long as it takes: it is left half done when the load is over; `None` if the run
+    /// stops.
+    async fn inject(&mut self, scene: &Scene<'_>) -> Option<Result<(), FaultError>> {
+        if !self.fault.planned() {
+            return Some(self.fault.inject(scene).await);
+        }
+        let mut haste = self.haste.clone();
+        tokio::select! {
+            done = self.fault.inject(scene) => return Some(done),
+            () = asked(&mut haste, Haste::Over) => {}
+        }
+        let over = *haste.borrow() == Haste::Over;
+        let late = "the load was over before it was done; what was changed stays so";
+        over.then(|| Err(FaultError::Fleet(late.to_owned())))
     }
 
     /// Has the fault show its effect; whether it could.
@@ -188,7 +207,15 @@ impl Player {
                 incarnation: None,
             })
         };
-        let patience = scene.duration.unwrap_or_default() + scene.within + OVERDUE;
+        // Each slot of a rollout may take its time until it is ready.
+        let rounds = match (self.fault.planned(), u32::try_from(scene.targets.len())) {
+            (false, _) => 1,
+            (true, targets) => targets.unwrap_or(u32::MAX).saturating_add(1),
+        };
+        let patience = (scene.within.saturating_mul(rounds))
+            .saturating_add(scene.duration.unwrap_or_default())
+            .saturating_add(self.fault.takes(scene.targets.len()))
+            .saturating_add(OVERDUE);
         Subject {
             targets: scene.targets.iter().map(instance).collect(),
             undo: self.fault.undo(scene),

@@ -3,6 +3,7 @@
 use super::Fault;
 use crate::registry::Kind;
 
+mod change;
 mod cpu_hog;
 mod crash_loop;
 mod kill;
@@ -37,5 +38,11 @@ pub const FAULTS: &[Kind<dyn Fault>] = &[
     link::refuse::KIND,
     link::limit_bytes::KIND,
     link::answers::KIND,
+    change::scale::KIND,
+    change::rolling_restart::KIND,
+    change::rolling_update::KIND,
+    change::rollback::KIND,
+    change::reload::KIND,
+    change::re_create::KIND,
     observed::KIND,
 ];

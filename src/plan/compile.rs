@@ -135,6 +135,7 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     let workloads = workloads::compile(&mut context, &phases, &fleet);
     let faults = faults::compile(&mut context, &phases, &fleet, &workloads, seed);
     faults::place_proxies(&context, &faults, &mut fleet);
+    faults::reachable(&mut context, &faults, &fleet);
     let objectives = objectives::compile(&mut context, &phases, &faults, &workloads);
     let checks = checks::compile(&mut context, &faults);
     let mut plan = Plan {

@@ -167,7 +167,7 @@ pub struct Fault {
     pub name: Option<String>,
     #[serde(flatten)]
     pub spec: Spec,
-    pub target: Target,
+    pub target: Option<Target>,
     pub at: String,
     #[serde(default, with = "optional_duration_text")]
     pub every: Option<Duration>,

@@ -7,6 +7,8 @@
 mod runs;
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod hogs;

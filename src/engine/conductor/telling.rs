@@ -194,6 +194,17 @@ impl Conductor<'_> {
             EventKind::LinkLost { slot, reason } => {
                 format!("the link to {slot} is lost: {reason}; the run is invalid")
             }
+            EventKind::MembersTold {
+                slot,
+                role,
+                members,
+            } => {
+                let names: Vec<&str> = members.iter().map(SlotId::as_str).collect();
+                format!(
+                    "{slot} was told the members of {role}: {}",
+                    names.join(", ")
+                )
+            }
             EventKind::FleetReady { slots } => format!("{slots} slots are ready"),
             _ => return,
         };

@@ -6,6 +6,7 @@ use super::Context;
 use std::time::Duration;
 
 use crate::diag::codes;
+use crate::fault::change::Change;
 use crate::fault::{LinkUse, Span};
 use crate::fleet::Capability;
 use crate::model::{Offset, Seed};
@@ -13,11 +14,16 @@ use crate::plan::{FaultPlan, FleetPlan, PhasePlan, SlotPlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
 
+mod changes;
 mod moments;
 mod overlaps;
 mod owners;
+mod roster;
 mod targets;
 mod trials;
+
+pub(super) use changes::reachable;
+pub(super) use roster::greatest;
 
 /// The most faults that are planned, and the most trials of them together.
 const MOST: usize = 2000;
@@ -97,7 +103,7 @@ pub(super) fn compile(
                 number,
                 place,
                 is_known: at.is_some(),
-                on_link: is_on_link(context, fault),
+                kind: build_kind(context, &fault.spec),
                 plan,
             });
         }
@@ -114,8 +120,20 @@ pub(super) fn compile(
     }
     // A stable sort: what begins at the same moment stays in the order of the scenario.
     trials.sort_by_key(|trial| trial.plan.at);
-    targets::aim(context, fleet, workloads, &names, &mut trials, seed);
+    let roster = roster::Roster::of(context, fleet, &trials);
+    let aiming = targets::Aiming {
+        fleet,
+        workloads,
+        names: &names,
+        roster: &roster,
+        seed,
+    };
+    aiming.aim(context, &mut trials);
     overlaps::check(context, &trials);
+    changes::check(context, phases, fleet, &trials);
+    for trial in &mut trials {
+        changes::complete(context, fleet, trial);
+    }
     trials.into_iter().map(|trial| trial.plan).collect()
 }
 
@@ -127,14 +145,33 @@ struct Trial {
     place: u64,
     /// Whether its moment is known; if not, that is reported already.
     is_known: bool,
-    /// Whether it acts on the links of its targets, not on their instances.
-    on_link: bool,
+    /// What it is; `None` if its parameters are those of another version.
+    kind: Option<Box<dyn crate::fault::Fault>>,
     plan: FaultPlan,
 }
 
-fn is_on_link(context: &Context<'_>, fault: &Fault) -> bool {
-    build(context.catalog.faults, Family::Fault, &fault.spec)
-        .is_ok_and(|kind| kind.links().is_some())
+impl Trial {
+    /// Whether it acts on the links of its targets, not on their instances.
+    fn on_link(&self) -> bool {
+        let kind = self.kind.as_ref();
+        kind.is_some_and(|kind| kind.links().is_some())
+    }
+
+    /// What it changes on purpose.
+    fn change(&self) -> Option<Change> {
+        self.kind.as_ref()?.change()
+    }
+
+    /// When it is over by plan, at the earliest.
+    fn over(&self) -> Offset {
+        let targets = self.plan.targets.len();
+        let takes = self.kind.as_ref().map(|kind| kind.takes(targets));
+        self.plan.end() + takes.unwrap_or_default()
+    }
+}
+
+fn build_kind(context: &Context<'_>, spec: &Spec) -> Option<Box<dyn crate::fault::Fault>> {
+    build(context.catalog.faults, Family::Fault, spec).ok()
 }
 
 /// The name of each fault of the scenario, however many trials it has.

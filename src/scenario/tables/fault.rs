@@ -17,8 +17,8 @@ pub(super) const FAULT: &[Field] = &[
     field(
         "target",
         Ty::Either(&[Ty::OneOf(&["owner-of-session"]), Ty::Table(TARGET)]),
-        Need::Required,
-        "the slots that it acts on; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
+        Need::Optional,
+        "the slots that it acts on, which every kind needs but `rollback`; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
         "{ role = \"server\", count = 1 }",
     ),
     field(
@@ -89,7 +89,7 @@ const TARGET: &[Field] = &[
         "count",
         Ty::Integer { min: 1, max: 500 },
         Need::Optional,
-        "how many of them; 1 if `share` is left out too",
+        "how many of them; if `share` is left out too, 1, and for a rollout all",
         "1",
     ),
     field(

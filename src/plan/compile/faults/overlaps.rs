@@ -11,10 +11,10 @@ use crate::plan::compile::Context;
 /// Whether the two may not share a slot.
 pub(super) fn exclude(one: &Trial, other: &Trial) -> bool {
     let (a, b) = (&one.plan, &other.plan);
-    if !one.is_known || !other.is_known || a.at > b.end() || b.at > a.end() {
+    if !one.is_known || !other.is_known || a.at > other.over() || b.at > one.over() {
         return false;
     }
-    match (one.on_link, other.on_link) {
+    match (one.on_link(), other.on_link()) {
         (true, true) => false,
         (false, false) => true,
         (true, false) => b.duration.is_some(),
@@ -58,7 +58,7 @@ fn report(context: &mut Context<'_>, later: &Trial, earlier: &Trial, slot: &str)
         format!(
             "`{name}` would act on {slot} at {}, and `{other}` acts on it until {}",
             later.plan.at,
-            earlier.plan.end()
+            earlier.over()
         )
     };
     context.report(
@@ -66,7 +66,7 @@ fn report(context: &mut Context<'_>, later: &Trial, earlier: &Trial, slot: &str)
         &format!("fault[{}].at", later.number),
         message,
         "expected another moment or target",
-        (later.on_link != earlier.on_link)
+        (later.on_link() != earlier.on_link())
             .then(|| "only faults on links may act on a slot together".to_owned()),
     );
 }

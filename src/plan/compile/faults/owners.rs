@@ -86,7 +86,7 @@ pub(super) fn check(
                 None,
             );
         }
-        if trial.on_link {
+        if trial.on_link() {
             context.report(
                 &codes::NOT_YET,
                 &path,
