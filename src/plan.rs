@@ -409,6 +409,9 @@ pub struct FaultPlan {
     /// The client whose last Call tells which slot it acts on.
     #[serde(default)]
     pub owner: Option<OwnerPlan>,
+    /// The role whose new slots it acts on, too, while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
     /// When it acts.
     pub at: Offset,
     /// How long it acts; `None` for a fault that is one act.

@@ -70,6 +70,31 @@ impl FaultTimes {
     }
 }
 
+impl FaultTimes {
+    /// Takes in what happened on a slot that came into being later: what went wrong counts as the fault's.
+    fn observe_newcomer(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::FaultBegan { targets, .. } => {
+                if let Some((_, all)) = &mut self.began {
+                    all.extend(targets.iter().cloned());
+                }
+            }
+            EventKind::FaultEffective { effects, .. }
+            | EventKind::FaultHealProven { effects, .. } => {
+                self.effects.extend(effects.iter().cloned());
+            }
+            EventKind::FaultFailed { reason, .. } => self.failed = Some(reason.clone()),
+            EventKind::GuardActed { because, .. } => {
+                self.failed = Some(format!("{because}: the guard undid it"));
+            }
+            EventKind::FaultNotHealed { by_hand, .. } => {
+                self.not_healed = Some(by_hand.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The life of a slot.
 #[derive(Clone, Debug, Default)]
 pub struct SlotLife {
@@ -262,6 +287,11 @@ impl Timeline {
         else {
             return;
         };
+        // `FAULT+SLOT` is a fault on a slot that came into being while it lasted.
+        if let Some((fault, _)) = fault.split_once('+') {
+            let times = self.faults.entry(fault.to_owned()).or_default();
+            return times.observe_newcomer(kind);
+        }
         let times = self.faults.entry(fault.clone()).or_default();
         match kind {
             EventKind::FaultBegan { targets, .. } => times.began = Some((at, targets.clone())),

@@ -9,20 +9,19 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::faults::Newcomers;
 use self::time_line::{Action, What, time_line};
 use self::windows::{Window, is_observed};
 use super::control::Control;
 use super::live::Live;
 use super::owners::Owners;
-use super::player::{Haste, Player};
+use super::player::Haste;
 use super::signals::Signals;
 use super::workers::{Heard, Workers};
 use super::{Ended, ExecuteError, Job, Notice};
 use crate::analysis::steady::SteadyGate;
 use crate::clock::{self, Clock};
 use crate::fault::journal::Journal;
-use crate::fault::kinds::FAULTS;
-use crate::fault::{Fault, FleetHands};
 use crate::fleet::address::Network;
 use crate::fleet::affinity;
 use crate::fleet::process::{Place, ProcessFleet};
@@ -35,10 +34,10 @@ use crate::model::{EventKind, Offset};
 use crate::plan::{Pinning, Plan};
 use crate::record::layout;
 use crate::record::writer::Recorder;
-use crate::registry::{Family, build};
 
 mod aborting;
 mod aiming;
+mod faults;
 mod safety;
 mod set_up;
 mod telling;
@@ -96,6 +95,7 @@ pub async fn execute(
         stop: None,
         at_once: false,
         haste: watch::Sender::new(Haste::None),
+        newcomers: Newcomers::default(),
         control,
         guard: None,
         unhealed: false,
@@ -195,6 +195,8 @@ struct Conductor<'a> {
     at_once: bool,
     /// How much time the faults have that are being played.
     haste: watch::Sender<Haste>,
+    /// Slots that came from standby.
+    newcomers: Newcomers,
     control: Control,
     /// Stands by where there are faults.
     guard: Option<Guarding>,
@@ -330,6 +332,7 @@ impl Conductor<'_> {
                     break;
                 }
             }
+            self.follow(clock, &journal, &mut faults);
             self.hurry();
             if self.broken.is_some() && self.how != Ending::Failed {
                 self.how = Ending::Failed;
@@ -398,43 +401,7 @@ impl Conductor<'_> {
                 let Some(plan) = &self.aimed(plan) else {
                     return;
                 };
-                let fault: Result<Box<dyn Fault>, _> = build(FAULTS, Family::Fault, &plan.spec);
-                match (fault, &self.fleet) {
-                    (Ok(fault), Some(fleet)) => {
-                        let hands: Arc<dyn FleetHands> = Arc::<ProcessFleet>::clone(fleet);
-                        let (journal, facts) = (Arc::clone(journal), self.facts.clone());
-                        faults.spawn(
-                            Player {
-                                plan: plan.clone(),
-                                fault,
-                                hands,
-                                seed: self.job.plan.seed,
-                                journal,
-                                clock,
-                                facts,
-                                haste: self.haste.subscribe(),
-                            }
-                            .play(),
-                        );
-                    }
-                    (Err(error), _) => self.fact((
-                        clock::now(),
-                        EventKind::FaultFailed {
-                            fault: plan.name.clone(),
-                            reason: error.to_string(),
-                        },
-                    )),
-                    (Ok(_), None) => {
-                        let reason = "the fleet is not mcpload's to act on".to_owned();
-                        self.fact((
-                            clock::now(),
-                            EventKind::FaultFailed {
-                                fault: plan.name.clone(),
-                                reason,
-                            },
-                        ));
-                    }
-                }
+                self.begin(plan, clock, journal, faults);
             }
         }
     }

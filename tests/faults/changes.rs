@@ -356,3 +356,54 @@ fn a_run_that_is_interrupted_leaves_its_rollout_half_done_and_nothing_behind() {
     let (told, gone) = (first(&story, "members-told"), first(&story, "slot-exited"));
     assert!(gone < told);
 }
+
+#[test]
+fn a_fault_that_follows_new_slots_acts_on_them_until_it_ends() {
+    let fragment = r#"
+        [[fault]]
+        name = "all-hang"
+        kind = "pause"
+        target = { role = "server", count = 1, new_slots = "follow" }
+        at = "chaos + 500ms"
+        duration = "5s"
+        [[fault]]
+        name = "more"
+        kind = "scale"
+        target = { role = "server" }
+        at = "chaos + 1500ms"
+        to = 4
+    "#;
+    let mut played = Played::fragment(fragment);
+    played
+        .run
+        .wait_for_event("fault-effective", "all-hang+server-4");
+    let events = played.run.events();
+    let pid = pid_of(&events, "server-4#1");
+    // The event may be a moment old when it is read, but the fault lasts for seconds.
+    assert_eq!(state_of(pid), Some('T'));
+    let story = played.ended();
+    assert!(
+        at(&story, "fault-heal-proven", "all-hang+server-4") > at(&story, "fault-applied", "more")
+    );
+    let ended = at(&story, "fault-healing", "all-hang");
+    let followed = at(&story, "fault-healing", "all-hang+server-4");
+    assert!(
+        followed
+            >= later(
+                at(&story, "fault-effective", "all-hang"),
+                Duration::from_secs(4)
+            )
+    );
+    assert!(
+        ended
+            >= later(
+                at(&story, "fault-began", "all-hang"),
+                Duration::from_millis(4_900)
+            )
+    );
+    let faults = story.summary["analysis"]["faults"].as_array().unwrap();
+    let hang = faults.iter().find(|fault| fault["name"] == "all-hang");
+    let targets = hang.unwrap()["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 2, "{targets:?}");
+    assert!(targets.iter().any(|target| target == "server-4#1"));
+}

@@ -141,3 +141,21 @@ fn changes_are_planned_and_crashes_are_not() {
             .any(planned)
     );
 }
+
+#[test]
+fn a_fault_of_links_that_follows_has_its_proxies_before_slots_that_are_still_to_come() {
+    let slow = |new: &str| {
+        format!(
+            "[[fault]]\nname = \"slow\"\nkind = \"latency\"\ntarget = {{ role = \"server\", count = 1, new_slots = \"{new}\" }}\nat = \"chaos + 1s\"\nduration = \"10s\"\ndelay = \"5ms\"\n"
+        )
+    };
+    let proxied = |new: &str| {
+        let plan = with(5, &(slow(new) + &scale("more", 5, 5)));
+        let servers = plan.fleet.role("server").unwrap();
+        let slots = servers.slots.iter().filter(|slot| slot.wire.is_some());
+        let slots: Vec<String> = slots.map(|slot| slot.id.to_string()).collect();
+        (slots.len(), slots.contains(&"server-5".to_owned()))
+    };
+    assert_eq!(proxied("follow"), (3, true));
+    assert_eq!(proxied("frozen"), (1, false));
+}

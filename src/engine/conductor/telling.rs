@@ -123,6 +123,7 @@ impl Conductor<'_> {
 
     pub(super) fn fact(&mut self, fact: Fact) {
         self.unhealed |= matches!(fact.1, EventKind::FaultNotHealed { .. });
+        self.newcomers.observe(&fact.1);
         self.mention(&fact.1);
         let opens = matches!(
             fact.1,

@@ -9,7 +9,7 @@ use crate::diag::codes;
 use crate::fault::change::Change;
 use crate::fault::{LinkUse, Span};
 use crate::fleet::Capability;
-use crate::model::{Offset, Seed};
+use crate::model::{Offset, Seed, SlotId};
 use crate::plan::{FaultPlan, FleetPlan, PhasePlan, SlotPlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
@@ -95,6 +95,7 @@ pub(super) fn compile(
                 spec: fault.spec.clone(),
                 targets: Vec::new(),
                 owner: None,
+                follows: targets::follows(context, number, trial),
                 at: at.unwrap_or(Offset::ZERO),
                 duration: durations.get(number).copied().flatten(),
                 heal_within: fault.heal_within,
@@ -129,7 +130,7 @@ pub(super) fn compile(
         seed,
     };
     aiming.aim(context, &mut trials);
-    overlaps::check(context, &trials);
+    overlaps::check(context, fleet, &trials);
     changes::check(context, phases, fleet, &trials);
     for trial in &mut trials {
         changes::complete(context, fleet, trial);
@@ -187,9 +188,15 @@ pub(super) fn place_proxies(context: &Context<'_>, faults: &[FaultPlan], fleet: 
         let Some(LinkUse { http }) = kind.and_then(|kind| kind.links()) else {
             continue;
         };
+        let followed = fault.follows.as_ref().and_then(|role| fleet.role(role));
+        let followed = followed.map_or(&[][..], |role| role.slots.as_slice());
+        let followed: Vec<SlotId> = followed.iter().map(|slot| slot.id.clone()).collect();
         let slots = fleet.roles.iter_mut().flat_map(|role| &mut role.slots);
         // The owner of a session may be any slot.
-        let hit = |slot: &&mut SlotPlan| fault.owner.is_some() || fault.targets.contains(&slot.id);
+        let hit = |slot: &&mut SlotPlan| {
+            let is_new = slot.standby && followed.contains(&slot.id);
+            is_new || fault.owner.is_some() || fault.targets.contains(&slot.id)
+        };
         for slot in slots.filter(hit) {
             slot.wire.get_or_insert_default().http |= http;
         }

@@ -122,12 +122,9 @@ const TARGET: &[Field] = &[
     ),
     field(
         "new_slots",
-        Ty::Words {
-            now: &["frozen"],
-            later: &["follow"],
-        },
+        Ty::OneOf(&["frozen", "follow"]),
         Need::Default("\"frozen\""),
-        "whether slots that come into being while it acts are targets too",
+        "whether slots of `role` that come into being while it lasts are targets too, whatever `count` and `share` say",
         "\"frozen\"",
     ),
 ];

@@ -6,6 +6,9 @@
 
 use super::Trial;
 use crate::diag::codes;
+use crate::fault::change::Change;
+use crate::model::SlotId;
+use crate::plan::FleetPlan;
 use crate::plan::compile::Context;
 
 /// Whether the two may not share a slot.
@@ -23,7 +26,7 @@ pub(super) fn exclude(one: &Trial, other: &Trial) -> bool {
 }
 
 /// Refuses what may not be. `trials` are in the order of their begin.
-pub(super) fn check(context: &mut Context<'_>, trials: &[Trial]) {
+pub(super) fn check(context: &mut Context<'_>, fleet: &FleetPlan, trials: &[Trial]) {
     let mut reported = Vec::new();
     for (place, later) in trials.iter().enumerate() {
         if reported.contains(&later.number) {
@@ -31,7 +34,7 @@ pub(super) fn check(context: &mut Context<'_>, trials: &[Trial]) {
         }
         let mut earlier = trials.iter().take(place);
         if let Some((other, slot)) = earlier.find_map(|other| {
-            let slot = shared(later, other)?;
+            let slot = shared(later, other, fleet)?;
             exclude(later, other).then_some((other, slot))
         }) {
             reported.push(later.number);
@@ -41,13 +44,30 @@ pub(super) fn check(context: &mut Context<'_>, trials: &[Trial]) {
 }
 
 /// The slot that both act on, in words.
-fn shared(one: &Trial, other: &Trial) -> Option<String> {
+fn shared(one: &Trial, other: &Trial, fleet: &FleetPlan) -> Option<String> {
     if one.plan.owner.is_some() || other.plan.owner.is_some() {
         return Some("the owner of a session, which may be any slot,".to_owned());
+    }
+    let new = followed(one, other, fleet).or_else(|| followed(other, one, fleet));
+    if let Some(slot) = new {
+        return Some(format!("{slot}, once it is in the fleet,"));
     }
     let mut slots = one.plan.targets.iter();
     let slot = slots.find(|slot| other.plan.targets.contains(slot))?;
     Some(slot.to_string())
+}
+
+/// A slot that the other acts on and that comes into being while this one may follow; `scale` is what brings it.
+fn followed<'a>(one: &Trial, other: &'a Trial, fleet: &FleetPlan) -> Option<&'a SlotId> {
+    let role = fleet.role(one.plan.follows.as_ref()?)?;
+    if matches!(other.change(), Some(Change::Scale { .. })) {
+        return None;
+    }
+    let is_new = |slot: &&SlotId| {
+        let mut slots = role.slots.iter();
+        slots.any(|known| known.standby && known.id == **slot)
+    };
+    other.plan.targets.iter().find(is_new)
 }
 
 fn report(context: &mut Context<'_>, later: &Trial, earlier: &Trial, slot: &str) {

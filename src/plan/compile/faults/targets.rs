@@ -14,6 +14,8 @@ use crate::plan::{FleetPlan, WorkloadPlan, target};
 
 mod reading;
 
+pub(super) use reading::follows;
+
 /// What a fault of the scenario aims at.
 enum Aim {
     /// Something wrong, which is reported.

@@ -2,9 +2,10 @@
 //!
 //! Pure. It yields an [`Aim`] for each fault of the scenario; which slots it comes to is decided for each trial by the front page.
 
-use super::super::{Trial, changes};
+use super::super::{Trial, build_kind, changes};
 use super::{Aim, Aiming, Amount};
 use crate::diag::{codes, suggest};
+use crate::fault::Span;
 use crate::fault::change::Change;
 use crate::model::SlotId;
 use crate::plan::FleetPlan;
@@ -130,6 +131,46 @@ impl Aiming<'_> {
         }
         Some(Aim::Drawn { slots: all, amount })
     }
+}
+
+/// The role whose new slots a fault acts on, too; what is wrong with it is reported with the first trial.
+pub(in super::super) fn follows(
+    context: &mut Context<'_>,
+    number: usize,
+    trial: u32,
+) -> Option<String> {
+    let fault = context.scenario.fault.get(number)?;
+    let Some(Target::Slots(written)) = &fault.target else {
+        return None;
+    };
+    if written.new_slots != "follow" {
+        return None;
+    }
+    let kind = build_kind(context, &fault.spec)?;
+    let wrong = if kind.span() == Span::Once {
+        Some(format!(
+            "`{}` is one act, and no slot comes into being while it lasts",
+            fault.spec.kind
+        ))
+    } else if written.role.is_none() {
+        Some("only a role gets new slots".to_owned())
+    } else {
+        None
+    };
+    let role = written.role.clone();
+    let Some(message) = wrong else {
+        return role;
+    };
+    if trial == 1 {
+        context.report(
+            &codes::CONFLICT,
+            &format!("fault[{number}].target.new_slots"),
+            message,
+            "expected `frozen`, or a fault with a `duration` and a `role`",
+            None,
+        );
+    }
+    None
 }
 
 /// The aim at the owner of a session, which a change that is planned for known slots cannot take.
