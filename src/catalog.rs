@@ -14,18 +14,7 @@ use crate::registry::{Acts, Family, Kind, KindInfo};
 use crate::report::Reporter;
 
 /// Names that will be kinds, with what they will do: family, name, summary.
-pub const LATER: &[(Family, &str, &str)] = &[
-    (
-        Family::Fault,
-        "rolling-restart",
-        "restarts the slots of a role one after the other",
-    ),
-    (
-        Family::Fault,
-        "scale",
-        "changes the number of replicas of a role",
-    ),
-];
+pub const LATER: &[(Family, &str, &str)] = &[];
 
 /// Every kind of every family.
 #[derive(Clone, Copy)]

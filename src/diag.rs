@@ -236,7 +236,7 @@ pub fn suggest<'a>(
     match candidates.as_slice() {
         [] => Some(format!("the scenario has no {noun}")),
         [only] => Some(format!("the only {noun} is `{only}`")),
-        some if some.len() <= 24 => Some(format!("there are: {}", some.join(", "))),
+        some if some.len() <= 40 => Some(format!("there are: {}", some.join(", "))),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
+use self::change::{Change, ChangeHands};
 use self::hands::{Doom, Ended, Manner, Then};
 use self::journal::Undo;
 use self::link::LinkRule;
@@ -22,6 +23,7 @@ use crate::model::event::Effect;
 use crate::model::{InstanceId, Seed, SlotId};
 use crate::proxy::RuleStatus;
 
+pub mod change;
 pub mod hands;
 pub mod journal;
 pub mod kinds;
@@ -57,9 +59,8 @@ pub trait Fault: Send + Sync {
         true
     }
 
-    /// How long the act and its proof may take at most, where they take time of their own. Such an act may be given up in the
-    /// middle: it is cancel safe.
-    fn takes(&self) -> Duration {
+    /// How long the act and its proof may take at most, where they take time of their own.
+    fn takes_at_most(&self) -> Duration {
         Duration::ZERO
     }
 
@@ -76,6 +77,21 @@ pub trait Fault: Send + Sync {
     /// Whether it asks instances to end with SIGTERM before they are killed.
     fn asks(&self) -> bool {
         false
+    }
+
+    /// On how many of so many targets it acts at the same time; on all by default.
+    fn at_once(&self, targets: usize) -> usize {
+        targets
+    }
+
+    /// What it changes on purpose, as far as the plan must know.
+    fn change(&self) -> Option<Change> {
+        None
+    }
+
+    /// The least time that the act takes on so many slots; one act by default.
+    fn takes(&self, _targets: usize) -> Duration {
+        Duration::ZERO
     }
 
     /// What undoes it without the conductor; asked before the act, when its targets still run.
@@ -234,6 +250,9 @@ pub trait FleetHands: Send + Sync {
 
     /// What can be done to the links that have a proxy.
     fn links(&self) -> &dyn LinkHands;
+
+    /// What an operator can do to the fleet.
+    fn changes(&self) -> &dyn ChangeHands;
 
     /// Waits until this incarnation of the slot runs no more; at once if there is none.
     fn gone<'a>(

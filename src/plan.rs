@@ -247,7 +247,8 @@ pub struct RolePlan {
 pub struct TextDuration(#[serde(with = "duration_text")] pub Duration);
 
 /// One slot and what runs in it. Texts may hold `{{ slot.address }}`, `{{ slot.port }}`, `{{ slot.name }}`, `{{ slot.dir }}`,
-/// `{{ slot.incarnation }}`, `{{ link.SLOT }}` (`host:port`), `{{ links.ROLE }}` (`server-1=host:port,…`).
+/// `{{ slot.incarnation }}`, `{{ link.SLOT }}` (`host:port`), `{{ links.ROLE }}` (`server-1=host:port,…`), `{{ each.ROLE "TEXT" }}`
+/// (a line for each member; `{name}`, `{link}`, `{host}`, `{port}` in it).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotPlan {
     /// Its name.
@@ -270,6 +271,17 @@ pub struct SlotPlan {
     /// The proxy before it, if it has one.
     #[serde(default)]
     pub wire: Option<WirePlan>,
+    /// Whether nothing runs in it at the begin: a fault of kind `scale` starts it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub standby: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields over by reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The proxy before a slot, in place from before the slots start to after they ended.
@@ -403,6 +415,9 @@ pub struct FaultPlan {
     /// The client whose last Call tells which slot it acts on.
     #[serde(default)]
     pub owner: Option<OwnerPlan>,
+    /// The role whose new slots it acts on, too, while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
     /// When it acts; from when on it is awaited, if others do it.
     pub at: Offset,
     /// How long it acts; `None` for a fault that is one act.

@@ -41,6 +41,7 @@ fn plan(
         directory: None,
         files: Vec::new(),
         wire: None,
+        standby: false,
         limits: Limits {
             open_files: Some(333),
             memory: None,

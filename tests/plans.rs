@@ -8,6 +8,9 @@
 mod support;
 
 #[cfg(test)]
+#[path = "plans/changes.rs"]
+mod changes;
+#[cfg(test)]
 #[path = "plans/clients.rs"]
 mod clients;
 #[cfg(test)]
@@ -322,7 +325,7 @@ fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
         [[fault]]
         name = "one-dies"
         kind = "kill"
-        target = { role = "server", new_slots = "follow" }
+        target = { role = "server", new_slots = "frozen" }
         at = "chaos + 3s"
         [[slo]]
         errors = { under = "0.1%" }
@@ -332,7 +335,7 @@ fn what_is_decided_is_all_known_and_only_what_does_not_act_is_refused() {
         fault = "one-dies"
         max = "5s"
     "#;
-    assert_eq!(refused(deployed).len(), 2);
+    assert_eq!(refused(deployed).len(), 1);
     let attached = r#"
         version = 1
         name = "staging"

@@ -102,6 +102,16 @@ fn a_server_that_is_asked_to_leave_leaves_without_a_failed_call() {
 }
 
 #[test]
+fn a_rolling_restart_goes_unnoticed_behind_a_balancer_that_is_told() {
+    let _alone = alone();
+    let ended = Ended::of("rollout", "seed=12");
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let fault = &ended.run.json("report/summary.json")["analysis"]["faults"][0];
+    assert_eq!(fault["in_flight_lost"], 0, "{fault}");
+    assert_eq!(fault["targets"].as_array().unwrap().len(), 3, "{fault}");
+}
+
+#[test]
 fn a_rate_beyond_the_machine_blames_nobody_but_the_generator() {
     let _room = alone();
     let ended = Ended::of("beyond-the-machine", "seed=6");

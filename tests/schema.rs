@@ -209,6 +209,13 @@ fn excludes(kind: &str, wanted: &str, key: &str) -> bool {
                 "pacing"
             }
         }
+        "reload" => {
+            key == if wanted == "signal" {
+                "command"
+            } else {
+                "signal"
+            }
+        }
         _ => false,
     }
 }

@@ -14,7 +14,7 @@ use super::sessions::SessionFold;
 use super::timeline::{FaultTimes, Timeline};
 use super::{AfterHeal, FaultStats, FirstBad, Reached, Recovery, counts, windows};
 use crate::check::kinds::recovery_hold;
-use crate::model::{Call, InstanceId, Offset, Outcome, Window};
+use crate::model::{Call, InstanceId, Offset, Outcome, SlotId, Window};
 use crate::plan::{Counted, FaultPlan, Plan, Promise};
 
 /// The longest baseline.
@@ -142,8 +142,13 @@ impl Observed {
             .iter()
             .map(|target| names.intern(target.slot.as_str()))
             .collect();
+        // A slot that a planned change took away is not missing.
         let role = role_slots(plan, targets)
-            .map(|slot| names.intern(slot))
+            .filter(|slot| {
+                let life = timeline.slots.get(*slot);
+                !life.is_some_and(|life| life.on_standby(until))
+            })
+            .map(|slot| names.intern(slot.as_str()))
             .collect();
         let width = recovery::bin_width(rate_at(plan, *began));
         Some(Self {
@@ -320,8 +325,8 @@ pub(super) fn baseline_start(
         .min(began)
 }
 
-/// The slots of the roles that these are instances of, by name.
-fn role_slots<'a>(plan: &'a Plan, targets: &'a [InstanceId]) -> impl Iterator<Item = &'a str> {
+/// The slots of the roles that these are instances of.
+fn role_slots<'a>(plan: &'a Plan, targets: &'a [InstanceId]) -> impl Iterator<Item = &'a SlotId> {
     plan.fleet
         .roles
         .iter()
@@ -329,7 +334,7 @@ fn role_slots<'a>(plan: &'a Plan, targets: &'a [InstanceId]) -> impl Iterator<It
             let mut slots = role.slots.iter();
             slots.any(|slot| targets.iter().any(|target| target.slot == slot.id))
         })
-        .flat_map(|role| role.slots.iter().map(|slot| slot.id.as_str()))
+        .flat_map(|role| role.slots.iter().map(|slot| &slot.id))
 }
 
 /// Operations a second that the schedule has in the phase of `at`; `None` for a closed model.

@@ -75,6 +75,31 @@ impl FaultTimes {
     }
 }
 
+impl FaultTimes {
+    /// Takes in what happened on a slot that came into being later: what went wrong counts as the fault's.
+    fn observe_newcomer(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::FaultBegan { targets, .. } => {
+                if let Some((_, all)) = &mut self.began {
+                    all.extend(targets.iter().cloned());
+                }
+            }
+            EventKind::FaultEffective { effects, .. }
+            | EventKind::FaultHealProven { effects, .. } => {
+                self.effects.extend(effects.iter().cloned());
+            }
+            EventKind::FaultFailed { reason, .. } => self.failed = Some(reason.clone()),
+            EventKind::GuardActed { because, .. } => {
+                self.failed = Some(format!("{because}: the guard undid it"));
+            }
+            EventKind::FaultNotHealed { by_hand, .. } => {
+                self.not_healed = Some(by_hand.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The life of a slot.
 #[derive(Clone, Debug, Default)]
 pub struct SlotLife {
@@ -90,6 +115,8 @@ pub struct SlotLife {
     pub not_ready: Option<String>,
     /// When instances of it were ended by mcpload.
     pub ended: Vec<Offset>,
+    /// When it was put on standby (true), and when it was started again (false), in order.
+    pub standby: Vec<(Offset, bool)>,
     first_start: Option<Offset>,
     ready_since: Option<Offset>,
 }
@@ -98,6 +125,12 @@ impl SlotLife {
     /// Whether it was ready at `at`.
     pub fn ready_at(&self, at: Offset) -> bool {
         self.ready.iter().any(|window| window.contains(at))
+    }
+
+    /// Whether it was on standby right before `at`: nothing ran, and nothing was missing.
+    pub fn on_standby(&self, at: Offset) -> bool {
+        let before = self.standby.iter().rev().find(|(from, _)| *from < at);
+        before.is_some_and(|(_, standby)| *standby)
     }
 
     /// Whether it was ready through all of `window`.
@@ -182,6 +215,7 @@ impl Timeline {
             | EventKind::SlotReady { .. }
             | EventKind::SlotNotReady { .. }
             | EventKind::SlotExited { .. }
+            | EventKind::SlotOnStandby { .. }
             | EventKind::SlotAbandoned { .. } => self.observe_slot(at, &event.kind),
             EventKind::FaultBegan { .. }
             | EventKind::FaultApplied { .. }
@@ -195,6 +229,8 @@ impl Timeline {
             | EventKind::FaultNotHealed { .. } => self.observe_fault(at, &event.kind),
             // Whether a guard stands by changes nothing of what was measured.
             EventKind::GuardLost { .. }
+            // Who serves is told by the Calls, and who is there by the slots.
+            | EventKind::MembersTold { .. }
             | EventKind::FleetReady { .. }
             | EventKind::PhaseBegan { .. }
             | EventKind::WorkerReady { .. } => {}
@@ -209,6 +245,9 @@ impl Timeline {
             EventKind::SlotStarted { instance, .. } => {
                 let life = self.slots.entry(instance.slot.clone()).or_default();
                 life.starts += 1;
+                if life.standby.last().is_some_and(|(_, standby)| *standby) {
+                    life.standby.push((at, false));
+                }
                 life.first_start.get_or_insert(at);
             }
             EventKind::SlotReady { instance } => {
@@ -236,6 +275,10 @@ impl Timeline {
                 self.troubles
                     .push(format!("{instance} was not ready: {reason}"));
             }
+            EventKind::SlotOnStandby { slot } => {
+                let life = self.slots.entry(slot.clone()).or_default();
+                life.standby.push((at, true));
+            }
             EventKind::SlotAbandoned { slot, reason } => {
                 let life = self.slots.entry(slot.clone()).or_default();
                 life.abandoned = Some((at, reason.clone()));
@@ -258,6 +301,11 @@ impl Timeline {
         else {
             return;
         };
+        // `FAULT+SLOT` is a fault on a slot that came into being while it lasted.
+        if let Some((fault, _)) = fault.split_once('+') {
+            let times = self.faults.entry(fault.to_owned()).or_default();
+            return times.observe_newcomer(kind);
+        }
         let times = self.faults.entry(fault.clone()).or_default();
         match kind {
             EventKind::FaultBegan { targets, .. } => times.began = Some((at, targets.clone())),
@@ -307,5 +355,37 @@ impl Timeline {
     /// Up to when load was given, as far as is known: the end of the plan, or where the load was stopped.
     pub fn load_end(&self, plan: &Plan) -> Offset {
         self.stopped.unwrap_or(Offset(i64::MAX)).min(plan.end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_on_standby_until_it_is_started() {
+        let instance: InstanceId = "server-3#1".parse().unwrap();
+        let mut timeline = Timeline::default();
+        let mut tell = |at, kind| {
+            timeline.observe(&Event {
+                at: Offset(at),
+                kind,
+            });
+        };
+        let slot = instance.slot.clone();
+        tell(-5, EventKind::SlotOnStandby { slot: slot.clone() });
+        let address = String::new();
+        tell(
+            10,
+            EventKind::SlotStarted {
+                instance,
+                pid: 1,
+                address,
+            },
+        );
+        tell(20, EventKind::SlotOnStandby { slot: slot.clone() });
+        let life = &timeline.slots[&slot];
+        let standby = [-5, 0, 10, 11, 20, 21].map(|at| life.on_standby(Offset(at)));
+        assert_eq!(standby, [false, true, true, false, false, true]);
     }
 }

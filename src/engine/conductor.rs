@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::newcomers::Newcomers;
 use self::time_line::{Action, What, time_line};
 use self::windows::Window;
 use super::control::Control;
@@ -37,6 +38,7 @@ use crate::record::writer::Recorder;
 mod aborting;
 mod acting;
 mod aiming;
+mod newcomers;
 mod safety;
 mod set_up;
 mod telling;
@@ -96,6 +98,7 @@ pub async fn execute(
         stop: None,
         at_once: false,
         haste: watch::Sender::new(Haste::None),
+        newcomers: Newcomers::default(),
         control,
         guard: None,
         unhealed: false,
@@ -199,6 +202,8 @@ struct Conductor<'a> {
     at_once: bool,
     /// How much time the faults have that are being played.
     haste: watch::Sender<Haste>,
+    /// Slots that came from standby.
+    newcomers: Newcomers,
     control: Control,
     /// Stands by where there are faults.
     guard: Option<Guarding>,
@@ -334,6 +339,7 @@ impl Conductor<'_> {
                     break;
                 }
             }
+            self.follow(clock, &journal, &mut faults);
             self.hurry();
             if self.broken.is_some() && self.how != Ending::Failed {
                 self.how = Ending::Failed;
@@ -350,6 +356,7 @@ impl Conductor<'_> {
     fn hurry(&self) {
         let haste = match (self.at_once, self.how) {
             (true, _) => Haste::AtOnce,
+            (false, Ending::Completed) if self.heard_at.is_empty() => Haste::Over,
             (false, Ending::Completed) => Haste::None,
             (false, _) => Haste::Soon,
         };

@@ -27,6 +27,8 @@ pub(super) enum Haste {
     /// As planned.
     #[default]
     None,
+    /// The load is over: what still changes the fleet is seen by nobody.
+    Over,
     /// The run stops: undo now.
     Soon,
     /// Undo now, and wait for no proof.
@@ -80,7 +82,8 @@ impl Player {
         })
         .await;
         match self.inject(&scene).await {
-            Ok(()) => {
+            None => {}
+            Some(Ok(())) => {
                 self.noted(Stage::Applied, &subject).await;
                 let fault = plan.name.clone();
                 self.tell(EventKind::FaultApplied { fault }).await;
@@ -89,26 +92,34 @@ impl Player {
                 }
             }
             // What was begun may have been done by half: it is undone like a whole one.
-            Err(error) => self.failed(error.to_string()).await,
+            Some(Err(error)) => self.failed(error.to_string()).await,
         }
         self.undo(&scene, &subject).await;
     }
 
-    /// Acts, unless somebody wants to leave at once: an instance may take long to end. A program may take longer still, and is
-    /// given up as soon as the run stops.
-    async fn inject(&mut self, scene: &Scene<'_>) -> Result<(), FaultError> {
+    /// Has the fault act, unless somebody wants to leave at once: an instance may take long to end. A program may take longer still, and
+    /// is given up as soon as the run stops. A planned change takes as long as it takes: it is left half done when the load is over;
+    /// `None` if the run stops.
+    async fn inject(&mut self, scene: &Scene<'_>) -> Option<Result<(), FaultError>> {
         let mut haste = self.haste.clone();
-        let least = if self.fault.aims() {
-            Haste::AtOnce
-        } else {
-            Haste::Soon
+        let planned = self.fault.planned();
+        let least = match (planned, self.fault.aims()) {
+            (true, _) => Haste::Over,
+            (false, true) => Haste::AtOnce,
+            (false, false) => Haste::Soon,
         };
         tokio::select! {
-            done = self.fault.inject(scene) => done,
-            () = asked(&mut haste, least) => {
-                Err(FaultError::Fleet("the run was left before the act was done".to_owned()))
-            }
+            done = self.fault.inject(scene) => return Some(done),
+            () = asked(&mut haste, least) => {}
         }
+        let why = match (planned, *haste.borrow()) {
+            (true, Haste::Over) => {
+                "the load was over before it was done; what was changed stays so"
+            }
+            (true, _) => return None,
+            (false, _) => "the run was left before the act was done",
+        };
+        Some(Err(FaultError::Fleet(why.to_owned())))
     }
 
     /// Has the fault show its effect; whether it could.
@@ -224,8 +235,16 @@ impl Player {
                 incarnation: None,
             })
         };
-        let takes = self.fault.takes();
-        let patience = scene.duration.unwrap_or_default() + takes + scene.within + OVERDUE;
+        // Each slot of a rollout may take its time until it is ready.
+        let rounds = match (self.fault.planned(), u32::try_from(scene.targets.len())) {
+            (false, _) => 1,
+            (true, targets) => targets.unwrap_or(u32::MAX).saturating_add(1),
+        };
+        let patience = (scene.within.saturating_mul(rounds))
+            .saturating_add(scene.duration.unwrap_or_default())
+            .saturating_add(self.fault.takes(scene.targets.len()))
+            .saturating_add(self.fault.takes_at_most())
+            .saturating_add(OVERDUE);
         Subject {
             targets: scene.targets.iter().map(instance).collect(),
             undo: self.fault.undo(scene),

@@ -34,6 +34,10 @@ pub enum Then {
     Start,
     /// Nothing runs in it until the fault of this name releases it.
     Hold(String),
+    /// The same, and a slot in which nothing runs is not refused but held as it is.
+    Keep(String),
+    /// Nothing runs in it until it is started on purpose, and nothing is missing. A slot in which nothing runs is not refused.
+    Standby,
     /// Nothing runs in it any more, for this reason.
     Abandon(String),
 }

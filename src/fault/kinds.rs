@@ -3,6 +3,7 @@
 use super::Fault;
 use crate::registry::Kind;
 
+mod change;
 mod command;
 mod cpu_hog;
 mod crash_loop;
@@ -39,5 +40,11 @@ pub const FAULTS: &[Kind<dyn Fault>] = &[
     link::limit_bytes::KIND,
     link::answers::KIND,
     command::KIND,
+    change::scale::KIND,
+    change::rolling_restart::KIND,
+    change::rolling_update::KIND,
+    change::rollback::KIND,
+    change::reload::KIND,
+    change::re_create::KIND,
     observed::KIND,
 ];

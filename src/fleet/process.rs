@@ -1,6 +1,6 @@
 //! Driver `process`: every slot a local process below a shim, on a loopback address of the run's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,21 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::ports::Ports;
 use super::address::Network;
+use super::bind::Roll;
 use super::link::{LinkPlan, Links};
+use super::members::Register;
+use super::outfit::{Now, Outfit};
 use super::probe;
 use super::slot::{Fact, Post, Request, Standing, State};
 use crate::model::{Seed, SlotId};
-use crate::plan::{FleetPlan, ReadyPlan, RolePlan};
+use crate::plan::{FleetPlan, ReadyPlan, RolePlan, SlotPlan};
 use crate::proxy::Start;
 
+mod changes;
 mod hands;
+mod ports;
 
 /// Why the fleet could not be brought up.
 #[derive(Debug, Error)]
@@ -61,15 +67,23 @@ impl Place {
 
 /// A slot as its users see it.
 struct Slot {
-    address: SocketAddr,
-    /// Where others reach it: its proxy, or itself.
-    link: SocketAddr,
+    /// What its instances are started with, and where they listen.
+    outfit: Arc<Outfit>,
+    /// The proxy before it, if it has one.
+    proxy: Option<SocketAddr>,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
     grace: Duration,
     ready: ReadyPlan,
     directory: PathBuf,
     role: String,
+}
+
+impl Slot {
+    /// Where others reach it: its proxy, or itself.
+    fn link(&self) -> SocketAddr {
+        self.proxy.unwrap_or_else(|| self.outfit.address())
+    }
 }
 
 /// A fleet of local processes.
@@ -86,6 +100,15 @@ pub struct ProcessFleet {
     waiting: std::sync::Mutex<BTreeMap<SlotId, (Post, mpsc::Receiver<Request>)>>,
     /// Roles in the order in which they are started.
     roles: Vec<RolePlan>,
+    network: Network,
+    /// The ports that slots and proxies have or had.
+    used: std::sync::Mutex<BTreeSet<u16>>,
+    /// Who is a member of which role.
+    register: Arc<Register>,
+    /// The weights that balancers gave to members which left them.
+    weights: std::sync::Mutex<BTreeMap<(SlotId, SlotId), u32>>,
+    /// Held while balancers are told: two at once would render the same files.
+    telling: tokio::sync::Mutex<()>,
 }
 
 impl ProcessFleet {
@@ -100,32 +123,21 @@ impl ProcessFleet {
         facts: &mpsc::Sender<Fact>,
         seed: Seed,
     ) -> Result<Self, FleetError> {
-        let proxied = (plan.slots())
-            .filter(|(_, slot)| slot.wire.is_some())
-            .count();
-        let mut ports = network
-            .free_ports(plan.slots().count() + proxied)
-            .map_err(|error| FleetError::Prepare(error.into()))?
-            .into_iter();
+        let Ports {
+            used,
+            addresses,
+            proxies,
+        } = Ports::choose(plan, network)?;
         let http = probe::control_client().map_err(|error| FleetError::Prepare(error.into()))?;
-        let addresses: BTreeMap<SlotId, SocketAddr> = plan
-            .slots()
-            .zip(ports.by_ref())
-            .map(|((_, slot), port)| (slot.id.clone(), SocketAddr::new(network.fleet(), port)))
-            .collect();
-        // What others use to reach a slot: its proxy, where it has one.
-        let mut reached = addresses.clone();
-        let with_proxy = plan.slots().filter(|(_, slot)| slot.wire.is_some());
-        for ((_, slot), port) in with_proxy.zip(ports) {
-            reached.insert(slot.id.clone(), SocketAddr::new(network.fleet(), port));
-        }
-        let links: Arc<BTreeMap<SlotId, String>> = Arc::new(
-            reached
-                .iter()
-                .map(|(slot, address)| (slot.clone(), address.to_string()))
-                .collect(),
-        );
-        let run = place.run().to_path_buf();
+        let reached = |(slot, address): (&SlotId, &SocketAddr)| {
+            let link = proxies.get(slot).unwrap_or(address);
+            (slot.clone(), link.to_string())
+        };
+        let standby = plan.slots().filter(|(_, slot)| slot.standby);
+        let register = Arc::new(Register::new(Roll {
+            links: addresses.iter().map(reached).collect(),
+            absent: standby.map(|(_, slot)| slot.id.clone()).collect(),
+        }));
         let mut slots = BTreeMap::new();
         let mut waiting = BTreeMap::new();
         let mut planned_links = Vec::new();
@@ -134,61 +146,52 @@ impl ProcessFleet {
                 continue;
             };
             let directory = place.instances.join(slot.id.as_str());
-            let (state, watched) = watch::channel(State {
-                incarnation: 0,
-                standing: Standing::Down,
-                shim: None,
-            });
+            let (state, watched) = watch::channel(State::first(slot));
             // A slot gets a handful of requests in a run; whoever sends one waits.
             let (requests, received) = mpsc::channel(8);
-            let post = Post {
+            let outfit = Arc::new(Outfit {
                 plan: slot.clone(),
+                directory: directory.to_string_lossy().into_owned(),
+                scenario_dir: place.scenario_dir.clone(),
+                binary: place.binary.clone(),
+                run: place.run().to_path_buf(),
+                processors: place.processors.clone(),
+                register: Arc::clone(&register),
+                now: Now::at(address),
+            });
+            let post = Post {
+                outfit: Arc::clone(&outfit),
                 restart: role.restart,
                 ready: role.ready.clone(),
                 grace: role.stop_grace.0,
-                address,
-                directory: directory.to_string_lossy().into_owned(),
-                links: Arc::clone(&links),
-                scenario_dir: place.scenario_dir.clone(),
-                binary: place.binary.clone(),
-                run: run.clone(),
-                processors: place.processors.clone(),
                 http: http.clone(),
                 state,
                 facts: facts.clone(),
             };
             waiting.insert(slot.id.clone(), (post, received));
-            let link = reached.get(&slot.id).copied().unwrap_or(address);
-            if let Some(wire) = slot.wire {
-                planned_links.push(LinkPlan {
-                    slot: slot.id.clone(),
-                    start: Start {
-                        listen: link,
-                        upstream: address,
-                        seed: seed.0,
-                        http: wire.http,
-                        instance: None,
-                        follows: true,
-                    },
-                    names: wire.names,
-                    probe: role.ready.probe.clone(),
-                    state: watched.clone(),
-                });
+            let proxy = proxies.get(&slot.id).copied();
+            if let (Some(wire), Some(listen)) = (slot.wire, proxy) {
+                let start = Start {
+                    listen,
+                    upstream: address,
+                    seed: seed.0,
+                    http: wire.http,
+                    instance: None,
+                    follows: true,
+                };
+                planned_links.push(link_plan(role, slot, start, wire.names, &watched));
             }
-            let grace = role.stop_grace.0;
-            slots.insert(
-                slot.id.clone(),
-                Slot {
-                    address,
-                    link,
-                    requests,
-                    state: watched,
-                    grace,
-                    ready: role.ready.clone(),
-                    directory,
-                    role: role.name.clone(),
-                },
-            );
+            let of_slot = Slot {
+                outfit,
+                proxy,
+                requests,
+                state: watched,
+                grace: role.stop_grace.0,
+                ready: role.ready.clone(),
+                directory,
+                role: role.name.clone(),
+            };
+            slots.insert(slot.id.clone(), of_slot);
         }
         let supervisors = tokio::sync::Mutex::new(JoinSet::new());
         Ok(Self {
@@ -201,6 +204,11 @@ impl ProcessFleet {
             supervisors,
             waiting: std::sync::Mutex::new(waiting),
             roles: plan.roles.clone(),
+            network,
+            used: std::sync::Mutex::new(used),
+            register,
+            weights: std::sync::Mutex::default(),
+            telling: tokio::sync::Mutex::default(),
         })
     }
 
@@ -240,6 +248,7 @@ impl ProcessFleet {
             let waits = role
                 .slots
                 .iter()
+                .filter(|slot| !slot.standby)
                 .map(|slot| self.ready(&slot.id, role.ready.timeout));
             futures_util::future::try_join_all(waits).await?;
             if let Some(links) = self.links.get() {
@@ -283,17 +292,33 @@ impl ProcessFleet {
     pub fn addresses(&self) -> impl Iterator<Item = (&SlotId, &str, SocketAddr)> {
         self.slots
             .iter()
-            .map(|(id, slot)| (id, slot.role.as_str(), slot.link))
+            .map(|(id, slot)| (id, slot.role.as_str(), slot.link()))
     }
 
-    /// How many slots are ready, and how many there are.
+    /// The addresses under which the members of a role are reached.
+    pub fn members(&self, role: &str) -> Vec<SocketAddr> {
+        let absent = self.register.roll().absent;
+        self.addresses()
+            .filter(|(slot, of, _)| *of == role && !absent.contains(slot))
+            .map(|(_, _, link)| link)
+            .collect()
+    }
+
+    /// How many slots are ready, and how many there are; those on standby do not count.
     pub fn readiness(&self) -> (usize, usize) {
-        let ready = self
-            .slots
-            .values()
-            .filter(|slot| slot.state.borrow().standing == Standing::Ready)
-            .count();
-        (ready, self.slots.len())
+        let standings = self.slots.values().map(|slot| {
+            let state = slot.state.borrow();
+            (
+                state.standing == Standing::Ready,
+                state.standing == Standing::Standby,
+            )
+        });
+        standings.fold((0, 0), |(ready, all), (is_ready, is_on_standby)| {
+            (
+                ready + usize::from(is_ready),
+                all + usize::from(!is_on_standby),
+            )
+        })
     }
 
     /// The shims of the running instances, by slot.
@@ -330,6 +355,22 @@ impl ProcessFleet {
             links.stop().await;
         }
         self.supervisors.lock().await.shutdown().await;
+    }
+}
+
+fn link_plan(
+    role: &RolePlan,
+    slot: &SlotPlan,
+    start: Start,
+    names: bool,
+    state: &watch::Receiver<State>,
+) -> LinkPlan {
+    LinkPlan {
+        slot: slot.id.clone(),
+        start,
+        names,
+        probe: role.ready.probe.clone(),
+        state: state.clone(),
     }
 }
 

@@ -1,11 +1,9 @@
 //! The supervisor of one slot: starts its incarnations, asks whether they are ready, restarts them by policy, ends them on request.
 //!
 //! Impure. It takes requests whatever the slot is doing; so one that comes at a bad moment is answered, never lost. `end` ends an
-//! instance, `doom` is what a crash loop remembers. Invariant: a slot has one instance at most, and only its supervisor starts it.
+//! instance, `idle` is what happens while none runs, `doom` is what a crash loop remembers. Invariant: a slot has one instance at
+//! most, and only its supervisor starts it.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +12,8 @@ use tokio::time::{Instant, sleep_until};
 
 use self::doom::Doomed;
 pub(super) use self::end::Order;
-use super::bind::Names;
 use super::instance::{self, Instance};
+use super::outfit::Outfit;
 use super::probe::Prober;
 use crate::clock;
 use crate::fault::hands::{Doom, Then};
@@ -24,6 +22,7 @@ use crate::plan::{ReadyPlan, RestartPlan, RestartPolicy, SlotPlan};
 
 mod doom;
 mod end;
+mod idle;
 
 /// What the fleet tells the conductor: a raw clock reading and a fact.
 pub type Fact = (i64, EventKind);
@@ -39,6 +38,21 @@ pub(super) struct State {
     pub(super) shim: Option<u32>,
 }
 
+impl State {
+    /// Before the first start.
+    pub(super) const fn first(plan: &SlotPlan) -> Self {
+        Self {
+            incarnation: 0,
+            standing: if plan.standby {
+                Standing::Standby
+            } else {
+                Standing::Down
+            },
+            shim: None,
+        }
+    }
+}
+
 /// What a slot is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -52,9 +66,14 @@ pub(super) enum Standing {
     Ending,
     /// Nothing runs, until the fault of this name releases it.
     Held(String),
+    /// Nothing runs, and nothing is missing.
+    Standby,
     /// Nothing runs, and nothing will; why.
     Abandoned(String),
 }
+
+/// Who releases a slot that is on standby: no fault has no name.
+pub(super) const STANDBY: &str = "";
 
 /// What a slot is asked.
 pub(super) enum Request {
@@ -80,18 +99,11 @@ pub(super) enum Request {
 
 /// What does not change while a slot is supervised.
 pub(super) struct Post {
-    pub(super) plan: SlotPlan,
+    /// What its instances are started with.
+    pub(super) outfit: Arc<Outfit>,
     pub(super) restart: RestartPlan,
     pub(super) ready: ReadyPlan,
     pub(super) grace: Duration,
-    pub(super) address: SocketAddr,
-    pub(super) directory: String,
-    pub(super) links: Arc<BTreeMap<SlotId, String>>,
-    pub(super) scenario_dir: PathBuf,
-    pub(super) binary: PathBuf,
-    /// The run directory.
-    pub(super) run: PathBuf,
-    pub(super) processors: Vec<u32>,
     pub(super) http: reqwest::Client,
     pub(super) state: watch::Sender<State>,
     pub(super) facts: mpsc::Sender<Fact>,
@@ -124,14 +136,8 @@ enum Next {
     Start,
     Rest,
     Hold(String),
+    Standby,
     Abandon(String),
-}
-
-/// What a request means to a slot in which nothing runs.
-enum Idle {
-    Stay,
-    Released(String),
-    Stop,
 }
 
 impl Post {
@@ -143,6 +149,9 @@ impl Post {
             doomed: None,
         };
         let mut incarnation = 0;
+        if self.outfit.plan.standby && !self.idle_until_start(Next::Standby, 0, &mut watch).await {
+            return;
+        }
         loop {
             incarnation += 1;
             let end = match self.start(incarnation).await {
@@ -156,30 +165,10 @@ impl Post {
                     End::Exited { status: reason }
                 }
             };
-            let goes_on = match self.next(end, incarnation, watch.proven) {
-                None => false,
-                Some(Next::Start) => true,
-                Some(Next::Rest) => {
-                    self.set(incarnation, Standing::Down, None);
-                    self.rest(&mut watch).await
-                }
-                Some(Next::Hold(by)) => {
-                    self.set(incarnation, Standing::Held(by.clone()), None);
-                    self.hold(&by, &mut watch).await
-                }
-                Some(Next::Abandon(reason)) => {
-                    // Told first: who waits for the state then finds the fact told, too.
-                    self.tell(EventKind::SlotAbandoned {
-                        slot: self.plan.id.clone(),
-                        reason: reason.clone(),
-                    })
-                    .await;
-                    self.set(incarnation, Standing::Abandoned(reason), None);
-                    self.lie_down(&mut watch).await;
-                    false
-                }
+            let Some(next) = self.next(end, incarnation, watch.proven) else {
+                return;
             };
-            if !goes_on {
+            if !self.idle_until_start(next, incarnation, &mut watch).await {
                 return;
             }
         }
@@ -191,7 +180,8 @@ impl Post {
             End::Stopped => return None,
             End::Ended { then, status } => match then {
                 Then::Start => return Some(Next::Start),
-                Then::Hold(by) => return Some(Next::Hold(by)),
+                Then::Hold(by) | Then::Keep(by) => return Some(Next::Hold(by)),
+                Then::Standby => return Some(Next::Standby),
                 Then::Abandon(reason) => return Some(Next::Abandon(reason)),
                 Then::Policy => status,
             },
@@ -215,19 +205,11 @@ impl Post {
     }
 
     async fn start(&self, incarnation: u32) -> Result<Instance, String> {
-        let names = Names {
-            slot: &self.plan.id,
-            address: &self.address.ip().to_string(),
-            port: self.address.port(),
-            directory: &self.directory,
-            incarnation,
-            links: &self.links,
-        };
-        let mut start = instance::prepare(&self.plan, &names, &self.scenario_dir, &self.binary)?;
-        start.processors.clone_from(&self.processors);
-        let instance = Instance::start(&self.binary, &self.run, start).await?;
+        let outfit = &self.outfit;
+        let start = outfit.prepare(incarnation)?;
+        let instance = Instance::start(&outfit.binary, &outfit.run, start).await?;
         self.set(incarnation, Standing::Starting, Some(instance.shim()));
-        let address = self.address.to_string();
+        let address = outfit.address().to_string();
         self.tell(EventKind::SlotStarted {
             instance: self.id(incarnation),
             pid: instance.pid,
@@ -239,8 +221,8 @@ impl Post {
 
     /// Stays with a running incarnation until it has ended.
     async fn attend(&self, mut instance: Instance, incarnation: u32, watch: &mut Watch) -> End {
-        let logs = instance::logs(self.directory.as_ref(), incarnation);
-        let mut prober = Prober::new(&self.ready, self.address, logs, &self.http);
+        let logs = instance::logs(self.outfit.directory.as_ref(), incarnation);
+        let mut prober = Prober::new(&self.ready, self.outfit.address(), logs, &self.http);
         let started = Instant::now();
         let deadline = started + self.ready.timeout;
         let mut ready = None;
@@ -287,62 +269,13 @@ impl Post {
         }
     }
 
-    /// Waits out the back-off. False if the slot was stopped meanwhile.
-    async fn rest(&self, watch: &mut Watch) -> bool {
-        let end = Instant::now() + self.restart.backoff;
-        loop {
-            tokio::select! {
-                () = sleep_until(end) => return true,
-                request = watch.requests.recv() => if matches!(self.idle(request, watch), Idle::Stop) {
-                    return false;
-                },
-            }
-        }
-    }
-
-    /// Waits until the fault that holds the slot releases it. False if the slot was stopped meanwhile.
-    async fn hold(&self, by: &str, watch: &mut Watch) -> bool {
-        loop {
-            let request = watch.requests.recv().await;
-            match self.idle(request, watch) {
-                Idle::Released(fault) if fault == by => return true,
-                Idle::Released(_) | Idle::Stay => {}
-                Idle::Stop => return false,
-            }
-        }
-    }
-
-    /// Answers for a slot in which nothing will run any more, until it is stopped.
-    async fn lie_down(&self, watch: &mut Watch) {
-        loop {
-            let request = watch.requests.recv().await;
-            if matches!(self.idle(request, watch), Idle::Stop) {
-                return;
-            }
-        }
-    }
-
-    /// Answers a request while nothing runs.
-    fn idle(&self, request: Option<Request>, watch: &mut Watch) -> Idle {
-        match request {
-            Some(Request::End(order)) => {
-                order.refuse(&format!("nothing runs in {}", self.plan.id));
-            }
-            Some(Request::Release { fault, reply }) => {
-                // Whether it still waits or not: the slot is released.
-                let _ = reply.send(());
-                return Idle::Released(fault);
-            }
-            Some(Request::Doom(doom, reply)) => watch.doom(doom, reply),
-            Some(Request::Spare(reply)) => watch.spare(reply),
-            Some(Request::Stop { .. }) | None => return Idle::Stop,
-        }
-        Idle::Stay
+    fn slot(&self) -> &SlotId {
+        self.outfit.slot()
     }
 
     fn id(&self, incarnation: u32) -> InstanceId {
         InstanceId {
-            slot: self.plan.id.clone(),
+            slot: self.slot().clone(),
             incarnation: Some(incarnation),
         }
     }

@@ -56,6 +56,14 @@ pub enum EventKind {
     },
     /// The restart policy says that the slot stays down.
     SlotAbandoned { slot: SlotId, reason: String },
+    /// Nothing runs in the slot because its role has fewer slots now: it is not missing.
+    SlotOnStandby { slot: SlotId },
+    /// The instance in `slot`, which balances load, was told that `role` has these members now.
+    MembersTold {
+        slot: SlotId,
+        role: String,
+        members: Vec<SlotId>,
+    },
     /// Every slot is ready; the workers are told to start at `t0`.
     FleetReady { slots: u32 },
     /// A phase began. Edges are static: the event confirms them.

@@ -54,16 +54,18 @@ impl fmt::Display for Excess {
 }
 
 impl BlastRadius {
-    /// What speaks against a fault on `targets` while others hold `held`, if anything does.
+    /// What speaks against a fault on `targets`, `at_once` of them at the same time, while others hold `held`; if anything does.
     pub fn excess<'a>(
         &self,
         fleet: &FleetPlan,
         targets: &'a [SlotId],
+        at_once: usize,
         held: impl Iterator<Item = &'a SlotId>,
     ) -> Option<Excess> {
         if let Some(slot) = targets.iter().find(|slot| self.spared.contains(*slot)) {
             return Some(Excess::Spared(slot.clone()));
         }
+        let targets = targets.get(..at_once).unwrap_or(targets);
         let all: BTreeSet<&SlotId> = held.chain(targets).collect();
         fleet.roles.iter().find_map(|role| {
             let most = *self.most.get(&role.name)?;
@@ -102,7 +104,7 @@ mod tests {
         let asked = |target: &str, held: &[&str]| {
             let held: Vec<SlotId> = held.iter().map(|name| slot(name)).collect();
             let targets = [slot(target)];
-            radius.excess(&fleet, &targets, held.iter())
+            radius.excess(&fleet, &targets, targets.len(), held.iter())
         };
         assert_eq!(asked("server-1", &[]), None);
         assert_eq!(asked("server-1", &["server-1", "balancer-1"]), None);
@@ -121,9 +123,9 @@ mod tests {
             spared: BTreeSet::from([slot("server-2")]),
         };
         let targets = [slot("server-1"), slot("server-2")];
-        let excess = radius.excess(&plan().fleet, &targets, std::iter::empty());
+        let excess = radius.excess(&plan().fleet, &targets, targets.len(), std::iter::empty());
         assert_eq!(excess, Some(Excess::Spared(slot("server-2"))));
-        let excess = radius.excess(&plan().fleet, &targets[..1], targets[1..].iter());
+        let excess = radius.excess(&plan().fleet, &targets[..1], 1, targets[1..].iter());
         assert_eq!(excess, None);
     }
 }

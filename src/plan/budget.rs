@@ -78,7 +78,9 @@ pub fn needs(plan: &Plan, host: u64) -> Vec<Need> {
         EndpointPlan::Urls(_) => None,
     };
     for role in &plan.fleet.roles {
-        let replicas = (role.slots.len() as u64).max(1);
+        // Those on standby carry nothing when there is least to carry it.
+        let there = role.slots.iter().filter(|slot| !slot.standby);
+        let replicas = (there.count() as u64).max(1);
         // While some slots are down, the others carry their connections; half of them is what is planned for.
         let carrying = replicas.div_ceil(2);
         let is_front = front.is_some_and(|front| front.name == role.name);

@@ -144,6 +144,7 @@ pub fn compile(loaded: &Loaded, catalog: &Catalog, host: &Host) -> Result<Plan, 
     };
     let faults = faults::compile(&mut context, &around);
     faults::place_proxies(&context, &faults, &mut fleet);
+    faults::reachable(&mut context, &faults, &fleet);
     let objectives = objectives::compile(&mut context, &phases, &faults, &workloads);
     let checks = checks::compile(&mut context, &faults);
     let mut plan = Plan {

@@ -90,7 +90,12 @@ fn generator(text: &mut String, plan: &Plan, open_files: u64) {
 fn fleet(text: &mut String, plan: &Plan) {
     let _ = writeln!(text, "fleet ({})", plan.fleet.driver.kind);
     for role in &plan.fleet.roles {
-        let count = role.slots.len() as u64;
+        let standby = role.slots.iter().filter(|slot| slot.standby).count() as u64;
+        let count = role.slots.len() as u64 - standby;
+        let later = match standby {
+            0 => String::new(),
+            standby => format!(", {standby} on standby"),
+        };
         let command = role.slots.first().map_or(String::new(), |slot| {
             let words: Vec<&str> = slot.command.iter().take(3).map(String::as_str).collect();
             words.join(" ")
@@ -101,7 +106,7 @@ fn fleet(text: &mut String, plan: &Plan) {
         };
         let _ = writeln!(
             text,
-            "  {:<12} {}: {command}{needs}",
+            "  {:<12} {}: {command}{needs}{later}",
             role.name,
             plural(count, "slot")
         );

@@ -28,6 +28,7 @@ mod upstream;
 use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,7 +39,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,14 @@ pub enum ServeError {
     /// There are too many members.
     #[error("too many members")]
     Full(#[source] FleetFull),
+    /// The file of members cannot be read, or says something else.
+    #[error("cannot take the members from {path}: {reason}")]
+    MembersFile {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// Signals cannot be received.
     #[error("cannot receive signals")]
     Signals(#[source] io::Error),
@@ -105,6 +114,9 @@ impl Balancer {
                 }
             }
         }
+        if let Some(path) = &args.members_file {
+            read_members(&fleet, path)?;
+        }
         Ok(Self {
             fleet,
             totals: Totals::default(),
@@ -118,6 +130,17 @@ impl Balancer {
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
+}
+
+/// Has the members that a file names, and no others.
+fn read_members(fleet: &Fleet, path: &Path) -> Result<(), ServeError> {
+    let error = |reason: String| ServeError::MembersFile {
+        path: path.display().to_string(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
+    let specs = member::of_lines(&text).map_err(|cause| error(cause.to_string()))?;
+    fleet.replace(specs).map_err(ServeError::Full)
 }
 
 /// Serves until SIGTERM or SIGINT, then lets requests in flight end within `--drain`.
@@ -147,7 +170,7 @@ pub async fn serve(args: Args) -> Result<(), ServeError> {
 /// From `shutdown` on no connection is accepted, idle ones are closed, and each answer in flight is its connection's last.
 ///
 /// # Errors
-/// If the members contradict each other.
+/// If the members contradict each other, or their file cannot be read.
 pub async fn serve_on(
     listener: TcpListener,
     args: Args,
@@ -160,12 +183,25 @@ pub async fn serve_on(
             async move { checks::run(&balancer, plan).await },
         ))
     });
+    let members_file = args.members_file.clone();
+    // Without a file SIGHUP ends it, as it does any program that knows nothing to read.
+    let mut hangup = match members_file {
+        Some(_) => Some(signal(SignalKind::hangup()).map_err(ServeError::Signals)?),
+        None => None,
+    };
     let draining = CancellationToken::new();
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
+            () = heard(&mut hangup) => {
+                let read = members_file.as_deref().map(|path| read_members(&balancer.fleet, path));
+                if let Some(Err(error)) = read {
+                    // The members stay as they were; whoever sent the signal may look here.
+                    let _ = writeln!(io::stderr(), "{error}");
+                }
+            }
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
@@ -184,6 +220,19 @@ pub async fn serve_on(
     }
     drop(checks);
     Ok(())
+}
+
+/// Waits for the signal; for ever, if nobody listens to it.
+///
+/// # Cancel safety
+/// A signal that was not returned is returned by the next call.
+async fn heard(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Serves one client connection to its end.

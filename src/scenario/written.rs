@@ -201,6 +201,7 @@ pub struct TargetSlots {
     pub slot: Option<OneOrMany>,
     pub label: Option<BTreeMap<String, String>>,
     pub follow: Option<String>,
+    pub new_slots: String,
 }
 
 /// One text or several.

@@ -8,6 +8,7 @@ mod runs;
 
 #[cfg(test)]
 mod absent;
+mod changes;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A run with one fault, and what its files say.
 
+use std::io::{Read, Write};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -69,11 +70,20 @@ impl Played {
 
     /// Starts the scenario with this fleet, and whatever stands beside it.
     pub(crate) fn with(fragment: &str) -> Self {
-        Self::start(&format!("{BASE}\n{fragment}\n"))
+        Self::beside(fragment, &[])
     }
 
     /// Starts this scenario.
     pub(crate) fn start(text: &str) -> Self {
+        Self::of(text, &[])
+    }
+
+    /// Starts the scenario with this fleet, and with these files (name, text) beside the scenario.
+    pub(crate) fn beside(fragment: &str, files: &[(&str, &str)]) -> Self {
+        Self::of(&format!("{BASE}\n{fragment}\n"), files)
+    }
+
+    fn of(text: &str, files: &[(&str, &str)]) -> Self {
         let (running, freed) = &RUNNING;
         let mut count = running.lock().unwrap();
         while *count >= AT_ONCE {
@@ -83,6 +93,9 @@ impl Played {
         drop(count);
         let directory = TempDir::new().unwrap();
         let path = written(&directory, text);
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
         Self {
             run: Run::start(&path, &[]),
             _directory: directory,
@@ -104,12 +117,7 @@ impl Played {
             "{code:?} {printed}"
         );
         self.run.assert_nothing_left();
-        let story = Story {
-            events: self.run.events(),
-            calls: calls(&self.run),
-            summary: self.run.json("report/summary.json"),
-            printed,
-        };
+        let story = self.told();
         for wanted in ["fault-effective", "fault-healed", "fault-heal-proven"] {
             assert!(
                 story.events.iter().any(|event| event["event"] == wanted),
@@ -119,6 +127,46 @@ impl Played {
         }
         story
     }
+}
+
+impl Played {
+    /// What the files of the run say, whatever became of its fault.
+    pub(crate) fn told(&self) -> Story {
+        Story {
+            events: self.run.events(),
+            calls: calls(&self.run),
+            summary: self.run.json("report/summary.json"),
+            printed: self.run.printed(),
+        }
+    }
+
+    /// The members that the balancer itself lists.
+    pub(crate) fn members(&self) -> Vec<String> {
+        let events = self.run.events();
+        let started = events
+            .iter()
+            .find(|event| event["event"] == "slot-started" && event["instance"] == "balancer-1#1");
+        let address = started.unwrap()["address"].as_str().unwrap().to_owned();
+        let list: Value = serde_json::from_str(&get(&address, "/_mcpload/members")).unwrap();
+        let members = list.as_array().unwrap().iter();
+        members
+            .map(|member| member["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// The body of an answer of HTTP/1.0.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    body.to_owned()
 }
 
 impl Drop for Played {
@@ -148,6 +196,13 @@ impl Story {
         let event = self.events.iter().find(|event| event["event"] == kind);
         let event = event.unwrap_or_else(|| panic!("no {kind}: {}", self.printed));
         Offset(event["at"].as_i64().unwrap())
+    }
+
+    /// When this phase ended.
+    pub(crate) fn at_phase_end(&self, phase: &str) -> Offset {
+        let mut events = self.events.iter();
+        let ended = events.find(|event| event["event"] == "phase-ended" && event["phase"] == phase);
+        Offset(ended.unwrap()["at"].as_i64().unwrap())
     }
 
     /// The instances that the fault began on.

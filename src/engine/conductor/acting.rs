@@ -27,11 +27,10 @@ impl Conductor<'_> {
         journal: &Arc<Mutex<Journal>>,
         faults: &mut JoinSet<()>,
     ) {
-        let aimed = self.aimed(plan).and_then(|plan| {
-            let fault: Box<dyn Fault> =
-                build(FAULTS, Family::Fault, &plan.spec).map_err(|error| error.to_string())?;
-            Ok((plan, fault))
-        });
+        let fault: Result<Box<dyn Fault>, _> = build(FAULTS, Family::Fault, &plan.spec);
+        let aimed = fault
+            .map_err(|error| error.to_string())
+            .and_then(|fault| Ok((self.aimed(plan, &*fault)?, fault)));
         let (plan, fault) = match aimed {
             Ok(aimed) => aimed,
             Err(reason) => {
@@ -65,7 +64,9 @@ impl Conductor<'_> {
 pub(super) fn patience(plan: &Plan) -> Duration {
     let of = |fault: &FaultPlan| {
         let kind = build(FAULTS, Family::Fault, &fault.spec);
-        kind.map_or(Duration::ZERO, |kind| kind.takes()) + fault.heal_within
+        kind.map_or(Duration::ZERO, |kind| {
+            kind.takes_at_most() + kind.takes(fault.targets.len())
+        }) + fault.heal_within
     };
     plan.faults.iter().map(of).max().unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 //! Not pure: it reads what the conductor has seen so far.
 
 use super::Conductor;
+use crate::fault::Fault;
 use crate::model::EventKind;
 use crate::plan::FaultPlan;
 
@@ -11,7 +12,7 @@ impl Conductor<'_> {
     ///
     /// # Errors
     /// Why it must not act: it has no target, or goes beyond the blast radius.
-    pub(super) fn aimed(&self, plan: &FaultPlan) -> Result<FaultPlan, String> {
+    pub(super) fn aimed(&self, plan: &FaultPlan, fault: &dyn Fault) -> Result<FaultPlan, String> {
         let mut plan = plan.clone();
         if let Some(asked) = &plan.owner {
             let owner = self.owners.owner(asked).cloned().ok_or_else(|| {
@@ -24,7 +25,8 @@ impl Conductor<'_> {
         }
         let excess = self.job.plan.blast_radius.as_ref().and_then(|radius| {
             let held = self.held.values().flatten();
-            radius.excess(&self.job.plan.fleet, &plan.targets, held)
+            let at_once = fault.at_once(plan.targets.len());
+            radius.excess(&self.job.plan.fleet, &plan.targets, at_once, held)
         });
         match excess {
             Some(excess) => Err(format!("nothing was done, for the blast radius: {excess}")),

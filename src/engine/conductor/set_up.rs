@@ -107,10 +107,9 @@ impl Conductor<'_> {
         let endpoints = match &plan.fleet.endpoint {
             EndpointPlan::Urls(urls) => urls.clone(),
             EndpointPlan::Role { role, path } => {
-                let slots = self.fleet.iter().flat_map(|fleet| fleet.addresses());
-                slots
-                    .filter(|(_, of, _)| of == role)
-                    .map(|(_, _, address)| format!("http://{address}{path}"))
+                let members = self.fleet.iter().flat_map(|fleet| fleet.members(role));
+                members
+                    .map(|address| format!("http://{address}{path}"))
                     .collect()
             }
         };

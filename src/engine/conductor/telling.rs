@@ -123,6 +123,7 @@ impl Conductor<'_> {
 
     pub(super) fn fact(&mut self, fact: Fact) {
         self.unhealed |= matches!(fact.1, EventKind::FaultNotHealed { .. });
+        self.newcomers.observe(&fact.1);
         self.mention(&fact.1);
         self.release(&fact.1);
         let opens = matches!(
@@ -197,6 +198,17 @@ impl Conductor<'_> {
             }
             EventKind::LinkLost { slot, reason } => {
                 format!("the link to {slot} is lost: {reason}; the run is invalid")
+            }
+            EventKind::MembersTold {
+                slot,
+                role,
+                members,
+            } => {
+                let names: Vec<&str> = members.iter().map(SlotId::as_str).collect();
+                format!(
+                    "{slot} was told the members of {role}: {}",
+                    names.join(", ")
+                )
             }
             EventKind::FleetReady { slots } => format!("{slots} slots are ready"),
             _ => return,

@@ -143,7 +143,7 @@ impl Fault for Own {
         false
     }
 
-    fn takes(&self) -> Duration {
+    fn takes_at_most(&self) -> Duration {
         self.within * 2
     }
 

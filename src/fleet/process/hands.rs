@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::ProcessFleet;
+use crate::fault::change::ChangeHands;
 use crate::fault::hands::{Doom, Ended, Manner, Then};
 use crate::fault::{FaultError, FleetHands, LinkHands, Proof};
 use crate::fleet::hog::{Hog, Order as HogOrder};
@@ -20,7 +21,7 @@ use crate::model::{InstanceId, SlotId};
 
 impl ProcessFleet {
     /// Asks the supervisor of a slot, and waits for its answer.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         slot: &SlotId,
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
@@ -58,7 +59,7 @@ impl FleetHands for ProcessFleet {
     }
 
     fn address(&self, slot: &SlotId) -> Option<SocketAddr> {
-        self.slots.get(slot).map(|slot| slot.address)
+        self.slots.get(slot).map(|slot| slot.outfit.address())
     }
 
     fn end<'a>(
@@ -167,6 +168,10 @@ impl FleetHands for ProcessFleet {
         self.links.get_or_init(Links::default)
     }
 
+    fn changes(&self) -> &dyn ChangeHands {
+        self
+    }
+
     fn answers<'a>(
         &'a self,
         slot: &'a SlotId,
@@ -179,7 +184,7 @@ impl FleetHands for ProcessFleet {
                 .ok_or_else(|| FaultError::Down(slot.clone()))?;
             let incarnation = target.state.borrow().incarnation;
             let logs = crate::fleet::instance::logs(&target.directory, incarnation);
-            let mut prober = Prober::new(&target.ready, target.address, logs, &self.http);
+            let mut prober = Prober::new(&target.ready, target.outfit.address(), logs, &self.http);
             match tokio::time::timeout(within, prober.until_ready()).await {
                 Ok(()) => Ok(Proof::of(format!(
                     "{slot}#{incarnation} answers its readiness probe"

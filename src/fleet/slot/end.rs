@@ -1,12 +1,14 @@
 //! The end of an instance: by a fault, or because the fleet is taken down.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::{End, Post, Request, Standing, Watch};
 use crate::fault::hands::{Ended, Manner, Then};
 use crate::fleet::instance::Instance;
-use crate::model::EventKind;
+use crate::model::{EventKind, InstanceId};
 
 /// That an instance is to be ended, and who wants to know how it went.
 pub(in crate::fleet) struct Order {
@@ -31,6 +33,18 @@ impl Order {
     /// Answers that it will not be done.
     pub(super) fn refuse(self, why: &str) {
         self.answer(&Err(why.to_owned()));
+    }
+
+    /// Answers that nothing had to be ended.
+    pub(super) fn was_down(self, instance: InstanceId) {
+        self.answer(&Ok(Ended {
+            instance,
+            status: "nothing to end".to_owned(),
+            reaped: 0,
+            took: Duration::ZERO,
+            grace: None,
+            killed: false,
+        }));
     }
 
     fn answer(self, answer: &Result<Ended, String>) {
@@ -138,10 +152,10 @@ impl Post {
                 return true;
             }
             Request::End(other) => {
-                other.refuse(&format!("{} is being ended already", self.plan.id));
+                other.refuse(&format!("{} is being ended already", self.slot()));
             }
             Request::Release { fault, reply } => {
-                if order.then == Then::Hold(fault) {
+                if matches!(&order.then, Then::Hold(by) | Then::Keep(by) if *by == fault) {
                     order.then = Then::Start;
                 }
                 let _ = reply.send(());

@@ -88,10 +88,13 @@ pub(super) fn complete(
     if let Some(which) = Reference::of(&command) {
         let given = |flag: &str| {
             let same = |text: &String| text == flag || text.starts_with(&format!("{flag}="));
-            // `--member` gives single members where `--members` gives the list.
-            let single =
-                flag == "--members" && args.iter().chain(&command).any(|text| text == "--member");
-            command.iter().chain(args).any(same) || single
+            // `--member` gives single members where `--members` gives the list, and `--members-file` a file of them.
+            let other = |text: &String| {
+                let name = text.split('=').next();
+                flag == "--members" && matches!(name, Some("--member" | "--members-file"))
+            };
+            let mut all = command.iter().chain(args);
+            all.any(|text| same(text) || other(text))
         };
         let missing: Vec<String> = which
             .options()

@@ -6,20 +6,26 @@ use super::Context;
 use std::time::Duration;
 
 use crate::diag::codes;
+use crate::fault::change::Change;
 use crate::fault::{Fault as Kind, LinkUse, Span};
 use crate::fleet::Capability;
-use crate::model::{Offset, Seed};
+use crate::model::{Offset, Seed, SlotId};
 use crate::plan::{BlastRadius, FaultPlan, FleetPlan, PhasePlan, SlotPlan, WorkloadPlan};
 use crate::registry::{Family, Spec, build};
 use crate::scenario::written::Fault;
 
 mod blast;
+mod changes;
 mod complete;
 mod moments;
 mod overlaps;
 mod owners;
+mod roster;
 mod targets;
 mod trials;
+
+pub(super) use changes::reachable;
+pub(super) use roster::greatest;
 
 /// The most faults that are planned, and the most trials of them together.
 const MOST: usize = 2000;
@@ -102,6 +108,7 @@ pub(super) fn compile(context: &mut Context<'_>, around: &Around<'_>) -> Vec<Fau
                 spec: fault.spec.clone(),
                 targets: Vec::new(),
                 owner: None,
+                follows: targets::follows(context, number, trial),
                 at: at.unwrap_or(Offset::ZERO),
                 duration: durations.get(number).copied().flatten(),
                 heal_within: fault.heal_within,
@@ -110,8 +117,7 @@ pub(super) fn compile(context: &mut Context<'_>, around: &Around<'_>) -> Vec<Fau
                 number,
                 place,
                 is_known: at.is_some(),
-                on_link: kind_of(context, fault).is_some_and(|kind| kind.links().is_some()),
-                looks_on: looks_on(context, fault),
+                kind: build_kind(context, &fault.spec),
                 plan,
             });
         }
@@ -128,9 +134,19 @@ pub(super) fn compile(context: &mut Context<'_>, around: &Around<'_>) -> Vec<Fau
     }
     // A stable sort: what begins at the same moment stays in the order of the scenario.
     trials.sort_by_key(|trial| trial.plan.at);
-    targets::aim(context, around, &names, &mut trials);
-    overlaps::check(context, &trials);
+    let roster = roster::Roster::of(context, fleet, &trials);
+    let aiming = targets::Aiming {
+        around,
+        names: &names,
+        roster: &roster,
+    };
+    aiming.aim(context, &mut trials);
+    overlaps::check(context, fleet, &trials);
     blast::check(context, around, &trials);
+    changes::check(context, phases, fleet, &trials);
+    for trial in &mut trials {
+        changes::complete(context, fleet, trial);
+    }
     trials.into_iter().map(|trial| trial.plan).collect()
 }
 
@@ -142,15 +158,49 @@ struct Trial {
     place: u64,
     /// Whether its moment is known; if not, that is reported already.
     is_known: bool,
-    /// Whether it acts on the links of its targets, not on their instances.
-    on_link: bool,
-    /// Whether others do it, and mcpload looks on.
-    looks_on: bool,
+    /// What it is; `None` if its parameters are those of another version.
+    kind: Option<Box<dyn Kind>>,
     plan: FaultPlan,
 }
 
+impl Trial {
+    /// Whether others do it, and mcpload looks on.
+    fn looks_on(&self) -> bool {
+        self.kind.as_ref().is_some_and(|kind| !kind.acts())
+    }
+
+    /// How many slots it acts on at the same time.
+    fn at_once(&self) -> usize {
+        let targets = self.plan.targets.len();
+        let kind = self.kind.as_ref();
+        kind.map_or(targets, |kind| kind.at_once(targets).min(targets))
+    }
+
+    /// Whether it acts on the links of its targets, not on their instances.
+    fn on_link(&self) -> bool {
+        let kind = self.kind.as_ref();
+        kind.is_some_and(|kind| kind.links().is_some())
+    }
+
+    /// What it changes on purpose.
+    fn change(&self) -> Option<Change> {
+        self.kind.as_ref()?.change()
+    }
+
+    /// When it is over by plan, at the earliest.
+    fn over(&self) -> Offset {
+        let targets = self.plan.targets.len();
+        let takes = self.kind.as_ref().map(|kind| kind.takes(targets));
+        self.plan.end() + takes.unwrap_or_default()
+    }
+}
+
+fn build_kind(context: &Context<'_>, spec: &Spec) -> Option<Box<dyn Kind>> {
+    build(context.catalog.faults, Family::Fault, spec).ok()
+}
+
 fn kind_of(context: &Context<'_>, fault: &Fault) -> Option<Box<dyn Kind>> {
-    build(context.catalog.faults, Family::Fault, &fault.spec).ok()
+    build_kind(context, &fault.spec)
 }
 
 /// Whether others do the fault, and mcpload looks on.
@@ -171,9 +221,15 @@ pub(super) fn place_proxies(context: &Context<'_>, faults: &[FaultPlan], fleet: 
         let Some(LinkUse { http }) = kind.and_then(|kind| kind.links()) else {
             continue;
         };
+        let followed = fault.follows.as_ref().and_then(|role| fleet.role(role));
+        let followed = followed.map_or(&[][..], |role| role.slots.as_slice());
+        let followed: Vec<SlotId> = followed.iter().map(|slot| slot.id.clone()).collect();
         let slots = fleet.roles.iter_mut().flat_map(|role| &mut role.slots);
         // The owner of a session may be any slot.
-        let hit = |slot: &&mut SlotPlan| fault.owner.is_some() || fault.targets.contains(&slot.id);
+        let hit = |slot: &&mut SlotPlan| {
+            let is_new = slot.standby && followed.contains(&slot.id);
+            is_new || fault.owner.is_some() || fault.targets.contains(&slot.id)
+        };
         for slot in slots.filter(hit) {
             slot.wire.get_or_insert_default().http |= http;
         }

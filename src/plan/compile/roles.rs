@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::command::{self, Reference};
-use super::{Context, templates};
+use super::{Context, faults, templates};
 use crate::diag::{codes, suggest};
+use crate::fleet::bind::Each;
 use crate::model::SlotId;
 use crate::plan::{
     Limits, Members, Probe, ReadyPlan, RestartPlan, RolePlan, Secret, SlotPlan, TextDuration,
@@ -27,7 +28,16 @@ pub(super) fn compile(context: &mut Context<'_>) -> Vec<RolePlan> {
     } else {
         written.clone()
     };
-    let slots: usize = roles.values().map(|role| role.replicas as usize).sum();
+    // A role has a slot for each that it ever gets; those beyond `replicas` are on standby at the begin.
+    let scaled = faults::greatest(context);
+    let sizes: BTreeMap<&str, u32> = roles
+        .iter()
+        .map(|(name, role)| {
+            let most = scaled.get(name).copied().unwrap_or_default();
+            (name.as_str(), role.replicas.max(most))
+        })
+        .collect();
+    let slots: usize = sizes.values().map(|size| *size as usize).sum();
     if slots > MOST_SLOTS {
         context.report(
             &codes::OUT_OF_RANGE,
@@ -38,10 +48,6 @@ pub(super) fn compile(context: &mut Context<'_>) -> Vec<RolePlan> {
         );
         return Vec::new();
     }
-    let sizes: BTreeMap<&str, u32> = roles
-        .iter()
-        .map(|(name, role)| (name.as_str(), role.replicas))
-        .collect();
     roles
         .iter()
         .map(|(name, role)| compile_one(context, name, role, &sizes))
@@ -127,9 +133,8 @@ fn compile_one(
         );
     }
     let base = base.unwrap_or_default();
-    let slots: Vec<SlotId> = (1..=role.replicas)
-        .map(|number| SlotId::new(name, number))
-        .collect();
+    let size = sizes.get(name).copied().unwrap_or(role.replicas);
+    let slots: Vec<SlotId> = (1..=size).map(|number| SlotId::new(name, number)).collect();
     for known in role.slot.keys() {
         if slots.iter().all(|slot| slot.as_str() != known) {
             context.report_key(
@@ -141,9 +146,9 @@ fn compile_one(
             );
         }
     }
-    let slots: Vec<SlotPlan> = slots
-        .into_iter()
-        .map(|id| slot_plan(role, id, &base))
+    let slots: Vec<SlotPlan> = (0..)
+        .zip(slots)
+        .map(|(place, id)| slot_plan(role, id, &base, place >= role.replicas))
         .collect();
     let mut needs: BTreeSet<String> = role.needs.iter().cloned().collect();
     for (number, need) in role.needs.iter().enumerate() {
@@ -153,23 +158,8 @@ fn compile_one(
         }
     }
     for (text, place) in texts(role, &base, &path) {
-        for template in templates::templates(&text) {
-            match linked(template, sizes) {
-                Ok(None) => {}
-                Ok(Some(other)) if other == name => {}
-                Ok(Some(other)) => {
-                    needs.insert(other);
-                }
-                Err(Linked::Role(other)) => unknown_role(context, &other, &place, sizes),
-                Err(Linked::Form) => context.report(
-                    &codes::BAD_TEMPLATE,
-                    &place,
-                    format!("`{{{{ {} }}}}` means nothing here", template.escape_debug()),
-                    "expected slot.address, slot.port, slot.name, slot.dir, slot.incarnation, link.SLOT, links.ROLE or env.NAME",
-                    None,
-                ),
-            }
-        }
+        let used = check_templates(context, &text, &place, sizes);
+        needs.extend(used.into_iter().filter(|other| other != name));
     }
     let reference = Reference::of(&base);
     RolePlan {
@@ -186,6 +176,30 @@ fn compile_one(
     }
 }
 
+/// Holds the templates of a command to the fleet; the roles that they name.
+pub(super) fn check_templates(
+    context: &mut Context<'_>,
+    text: &str,
+    place: &str,
+    sizes: &BTreeMap<&str, u32>,
+) -> Vec<String> {
+    let mut used = Vec::new();
+    for template in templates::templates(text) {
+        match linked(template, sizes) {
+            Ok(other) => used.extend(other),
+            Err(Linked::Role(other)) => unknown_role(context, &other, place, sizes),
+            Err(Linked::Form) => context.report(
+                &codes::BAD_TEMPLATE,
+                place,
+                format!("`{{{{ {} }}}}` means nothing here", template.escape_debug()),
+                "expected slot.address, slot.port, slot.name, slot.dir, slot.incarnation, link.SLOT, links.ROLE, each.ROLE \"TEXT\" or env.NAME",
+                None,
+            ),
+        }
+    }
+    used
+}
+
 fn unknown_role(context: &mut Context<'_>, role: &str, path: &str, sizes: &BTreeMap<&str, u32>) {
     context.report(
         &codes::UNKNOWN_ROLE,
@@ -196,7 +210,7 @@ fn unknown_role(context: &mut Context<'_>, role: &str, path: &str, sizes: &BTree
     );
 }
 
-fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
+fn slot_plan(role: &Role, id: SlotId, base: &[String], standby: bool) -> SlotPlan {
     let mut command = base.to_vec();
     let mut env = BTreeMap::new();
     let mut secret_env: BTreeMap<String, Secret> = BTreeMap::new();
@@ -236,6 +250,7 @@ fn slot_plan(role: &Role, id: SlotId, base: &[String]) -> SlotPlan {
             names: true,
         }),
         labels,
+        standby,
     }
 }
 
@@ -271,6 +286,9 @@ fn texts(role: &Role, base: &[String], path: &str) -> Vec<(String, String)> {
         texts.extend(list(&format!("slot.{slot}.args"), &own.args));
         texts.extend(env(&own.env, &path));
     }
+    if let Some(written::Members::Command { reload }) = &role.members {
+        texts.extend(list("members.reload", reload));
+    }
     if let Some(directory) = &role.directory {
         texts.push((directory.clone(), format!("{path}.directory")));
     }
@@ -293,7 +311,8 @@ fn linked(template: &str, sizes: &BTreeMap<&str, u32>) -> Result<Option<String>,
             _ => Err(Linked::Form),
         };
     }
-    if let Some(role) = template.strip_prefix("links.") {
+    let each = Each::parse(template).map(|each| each.role);
+    if let Some(role) = each.or_else(|| template.strip_prefix("links.")) {
         return if sizes.contains_key(role) {
             Ok(Some(role.to_owned()))
         } else {

@@ -4,6 +4,7 @@
 //! Where to look next: `fleet.rs`, which gets them as settings.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -56,6 +57,10 @@ pub struct Args {
     /// Several servers at once, separated by commas
     #[arg(long, value_name = "MEMBER,...", value_delimiter = ',')]
     pub members: Vec<MemberSpec>,
+
+    /// A file with a member on each line, which is read again at SIGHUP; empty lines and those that begin with `#` say nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["member", "members"])]
+    pub members_file: Option<PathBuf>,
 
     /// How a member is chosen for a request that no session binds
     #[arg(long, default_value = "least-connections", value_parser = policy_parser())]

@@ -224,6 +224,19 @@ impl Fleet {
         inner.entries.len() < before
     }
 
+    /// Has these members and no others; one that stays as it is keeps what is known of it.
+    pub(super) fn replace(&self, specs: Vec<MemberSpec>) -> Result<(), FleetFull> {
+        let left = self.members().into_iter();
+        for gone in left.filter(|member| specs.iter().all(|spec| spec.name() != member.spec.name()))
+        {
+            self.remove(gone.spec.name());
+        }
+        for spec in specs {
+            self.add(spec)?;
+        }
+        Ok(())
+    }
+
     /// Every member.
     pub(super) fn members(&self) -> Vec<Arc<Member>> {
         self.lock()

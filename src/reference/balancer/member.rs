@@ -95,6 +95,18 @@ impl MemberSpec {
     }
 }
 
+/// Reads the members of a file, one a line; empty lines and those that begin with `#` say nothing.
+///
+/// # Errors
+/// The first line that is no member.
+pub(super) fn of_lines(text: &str) -> Result<Vec<MemberSpec>, MemberError> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::parse)
+        .collect()
+}
+
 /// The beginning of a text, for messages: what others send may be long.
 fn shortened(text: &str) -> String {
     text.chars().take(NAME_LIMIT).collect()

@@ -18,7 +18,7 @@ pub(super) const FAULT: &[Field] = &[
         "target",
         Ty::Either(&[Ty::OneOf(&["owner-of-session"]), Ty::Table(TARGET)]),
         Need::Optional,
-        "for every kind but `command` and `observed` needed: the slots that it acts on; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
+        "the slots that it acts on, which every kind needs but `command`, `observed` and `rollback`; which of a role they are is drawn by the seed when the plan is made, if possible such that no other fault acts on at the same time; `owner-of-session`: the slot that served the last call of a client with a session that the seed draws, found when the fault acts",
         "{ role = \"server\", count = 1 }",
     ),
     field(
@@ -89,7 +89,7 @@ const TARGET: &[Field] = &[
         "count",
         Ty::Integer { min: 1, max: 500 },
         Need::Optional,
-        "how many of them; 1 if `share` is left out too",
+        "how many of them; if `share` is left out too, 1, and for a rollout all",
         "1",
     ),
     field(
@@ -122,12 +122,9 @@ const TARGET: &[Field] = &[
     ),
     field(
         "new_slots",
-        Ty::Words {
-            now: &["frozen"],
-            later: &["follow"],
-        },
+        Ty::OneOf(&["frozen", "follow"]),
         Need::Default("\"frozen\""),
-        "whether slots that come into being while it acts are targets too",
+        "whether slots of `role` that come into being while it lasts are targets too, whatever `count` and `share` say",
         "\"frozen\"",
     ),
 ];

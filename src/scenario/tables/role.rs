@@ -46,7 +46,7 @@ pub(super) const ROLE: &[Field] = &[
         "files",
         Ty::List(&Ty::Text),
         Need::Default("[]"),
-        "template files, relative to the scenario, that are filled in and written into the slot's directory before each start",
+        "template files, relative to the scenario, that are filled in and written into the slot's directory before each start and each reload; `{{ each.ROLE \"TEXT\" }}` is a line for every member, with its `{name}`, `{link}`, `{host}` and `{port}`",
         "[\"nginx.conf\"]",
     ),
     field(
@@ -99,12 +99,12 @@ pub(super) const ROLE: &[Field] = &[
                 "reload",
                 Ty::List(&Ty::Text),
                 Need::Required,
-                "a command that makes the balancer read its members again",
+                "a command that makes the balancer read its members again, run in the slot's environment and directory after its files were rendered anew; `MCPLOAD_PID` is the number of the instance's first process",
                 "[\"nginx\", \"-s\", \"reload\"]",
             )]),
         ]),
         Need::Optional,
-        "how a balancer hears of scaling; `api` for the reference balancer, else `none`",
+        "how a balancer hears of members that come, go or move: by the members API of the reference balancer, by a command, or not at all; `api` for the reference balancer, else `none`",
         "\"api\"",
     ),
     field(

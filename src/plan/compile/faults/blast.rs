@@ -14,7 +14,7 @@ pub(super) fn check(context: &mut Context<'_>, around: &Around<'_>, trials: &[Tr
         return;
     };
     let mut reported = Vec::new();
-    let acts = |trial: &&Trial| trial.is_known && !trial.looks_on;
+    let acts = |trial: &&Trial| trial.is_known && !trial.looks_on();
     for (place, trial) in trials.iter().enumerate() {
         if !acts(&trial) || reported.contains(&trial.number) {
             continue;
@@ -23,8 +23,10 @@ pub(super) fn check(context: &mut Context<'_>, around: &Around<'_>, trials: &[Tr
         let others: Vec<&Trial> = before
             .filter(|other| other.plan.end() >= trial.plan.at)
             .collect();
-        let held = others.iter().flat_map(|other| &other.plan.targets);
-        let Some(excess) = radius.excess(around.fleet, &trial.plan.targets, held) else {
+        let held = || others.iter().flat_map(|other| &other.plan.targets);
+        let targets = &trial.plan.targets;
+        let excess = radius.excess(around.fleet, targets, trial.at_once(), held());
+        let Some(excess) = excess else {
             continue;
         };
         reported.push(trial.number);

@@ -4,6 +4,7 @@
 
 use super::kind_of;
 use crate::diag::codes;
+use crate::fault::change::Change;
 use crate::plan::FleetPlan;
 use crate::plan::compile::Context;
 use crate::scenario::written::Fault;
@@ -15,7 +16,9 @@ pub(super) fn check(context: &mut Context<'_>, fault: &Fault, number: usize, fle
     };
     let path = format!("fault[{number}]");
     let name = &fault.spec.kind;
-    if fault.target.is_none() && kind.aims() {
+    // A rollback acts on the slots of its update.
+    let is_aimed = matches!(kind.change(), Some(Change::RollBack { .. }));
+    if fault.target.is_none() && kind.aims() && !is_aimed {
         context.report(
             &codes::MISSING_KEY,
             &path,

@@ -86,7 +86,7 @@ pub(super) fn check(
                 None,
             );
         }
-        if trial.looks_on {
+        if trial.looks_on() {
             context.report(
                 &codes::NO_TARGET,
                 &path,

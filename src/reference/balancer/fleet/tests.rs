@@ -181,3 +181,17 @@ fn a_full_fleet_refuses_members() {
     let spec = MemberSpec::new("one-more", "127.0.0.1:1", 1).unwrap();
     assert_eq!(fleet.add(spec), Err(FleetFull));
 }
+
+#[test]
+fn a_new_list_takes_away_who_is_missing_and_leaves_alone_who_stays() {
+    let fleet = fleet_of(2, settings());
+    let stays = fleet.members()[1].ordinal;
+    let spec = |name: &str| MemberSpec::new(name, "127.0.0.1:1", 1).unwrap();
+    fleet
+        .replace(vec![spec("server-2"), spec("server-3")])
+        .unwrap();
+    let members = fleet.members();
+    let names: Vec<&str> = members.iter().map(|member| member.spec.name()).collect();
+    assert_eq!(names, ["server-2", "server-3"]);
+    assert_eq!(members[0].ordinal, stays);
+}
