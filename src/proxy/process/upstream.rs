@@ -171,7 +171,9 @@ mod tests {
             let address = listener.local_addr().unwrap();
             assert!(is_listening(address).unwrap(), "{address}");
             drop(listener);
-            assert!(!is_listening(address).unwrap(), "{address}");
+            // A process that another test has just forked may hold it for a moment.
+            let mut looks = 0..100_000;
+            assert!(looks.any(|_| !is_listening(address).unwrap()), "{address}");
         }
     }
 
@@ -206,9 +208,14 @@ mod tests {
             looks += 1;
         }
         assert!((2..10).contains(&looks), "{looks}");
-        upstream.hint();
         drop(listener);
-        upstream.watch().await;
+        for _ in 0..100_000 {
+            upstream.hint();
+            upstream.watch().await;
+            if !upstream.listens() {
+                break;
+            }
+        }
         assert!(!upstream.listens());
         tokio::time::advance(Duration::from_mins(1)).await;
         assert!(upstream.due().is_some());
