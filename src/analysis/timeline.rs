@@ -323,7 +323,9 @@ impl Timeline {
             }
             EventKind::FaultFailed { reason, .. } => times.failed = Some(reason.clone()),
             // It did not act for as long as was planned, so what was seen is not its effect.
-            EventKind::GuardActed { because, .. } if times.healing.is_none() => {
+            EventKind::GuardActed { because, ago, .. }
+                if times.healing.is_none_or(|healing| at - *ago < healing) =>
+            {
                 times.failed = Some(format!("{because}: the guard undid it"));
             }
             EventKind::FaultHealing { .. } => times.healing = Some(at),

@@ -174,7 +174,7 @@ impl ProcessFleet {
                 let start = Start {
                     listen,
                     upstream: address,
-                    seed: seed.0,
+                    seed: seed.of(slot.id.as_str()).0,
                     http: wire.http,
                     instance: None,
                     follows: true,

@@ -60,6 +60,8 @@ pub enum Tell {
         because: String,
         /// What was done.
         words: String,
+        /// When, on the monotonic clock, nanoseconds: who hangs reads it late.
+        at: i64,
     },
     /// It could not undo a fault that it should have.
     NotUndone {
@@ -69,6 +71,8 @@ pub enum Tell {
         because: String,
         /// What a person can do.
         by_hand: String,
+        /// When it was tried, on the monotonic clock, nanoseconds.
+        at: i64,
     },
 }
 
@@ -181,12 +185,14 @@ impl Guard<'_> {
         self.undo("its time is over", |entry| overdue.contains(&entry.fault));
     }
 
-    /// Undoes open entries and tells the conductor, if it listens.
+    /// Undoes open entries and tells the conductor, if it listens. What ends only with the run goes on as long as the conductor lives:
+    /// to call it undone would be a lie.
     fn undo(&mut self, because: &str, which: impl Fn(&Entry) -> bool) {
         let run = self.run.clone();
         self.tell(&Tell::Busy {
             seconds: longest(&run).as_secs(),
         });
+        let which = |entry: &Entry| entry.undo != Undo::Nothing && which(entry);
         let result = undo_open(&run, Actor::Guard, which, |attempt| {
             self.mention(because, attempt);
             let fault = attempt.fault.clone();
@@ -196,11 +202,13 @@ impl Guard<'_> {
                     fault,
                     because,
                     words: words.clone(),
+                    at: clock::now(),
                 },
                 Err(error) => Tell::NotUndone {
                     fault,
                     because: format!("{because}; {error}"),
                     by_hand: error.by_hand.clone(),
+                    at: clock::now(),
                 },
             });
         });

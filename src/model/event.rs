@@ -128,6 +128,9 @@ pub enum EventKind {
         fault: String,
         because: String,
         outcome: String,
+        /// How long before this was heard.
+        #[serde(default, with = "duration_text")]
+        ago: Duration,
     },
     /// The guard ended. `again`: another one was started in its place.
     GuardLost { reason: String, again: bool },

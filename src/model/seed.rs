@@ -48,6 +48,18 @@ pub enum Purpose {
 }
 
 impl Seed {
+    /// The seed of what has this name: what draws beside others of its kind draws otherwise.
+    #[must_use]
+    pub fn of(self, name: &str) -> Self {
+        // FNV-1a (Fowler, Noll, Vo) from the seed on.
+        let hash = name
+            .bytes()
+            .fold(self.0 ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        Self(hash)
+    }
+
     /// The generator for `index` of `purpose` in workload (or group) number `group`, from 0.
     pub fn stream(self, purpose: Purpose, group: u32, index: u64) -> ChaCha8Rng {
         let mut key = [0_u8; 32];

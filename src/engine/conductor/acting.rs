@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Conductor;
 use crate::clock::{self, Clock};
@@ -57,6 +57,26 @@ impl Conductor<'_> {
             haste: self.haste.subscribe(),
         };
         faults.spawn(player.play());
+    }
+}
+
+impl Conductor<'_> {
+    /// A fault was played to its end, or its player broke.
+    pub(super) fn ended(&mut self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended {
+            self.fail(format!("a fault was not played to its end: {error}"));
+            self.given_up = true;
+        }
+    }
+
+    /// The run does not end: what is not healed by now is said not to be, and left to the guard.
+    pub(super) fn give_up(&mut self) {
+        self.fail("the run did not end in its time".to_owned());
+        self.given_up = true;
+        for fault in self.held.keys().cloned().collect::<Vec<_>>() {
+            let by_hand = "the run was given up before it was; `mcpload cleanup` heals".to_owned();
+            self.fact((clock::now(), EventKind::FaultNotHealed { fault, by_hand }));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What keeps a run from doing lasting harm when it cannot heal itself: the guard.
 
+use std::time::Duration;
+
 use super::Conductor;
 use crate::clock;
 use crate::heal::guard::Tell;
@@ -39,6 +41,10 @@ impl Conductor<'_> {
 
     /// Everything is healed and down: the guard may go.
     pub(super) async fn dismiss_guard(&mut self) {
+        if self.given_up {
+            // A guard that is left without a word heals what is left.
+            self.guard = None;
+        }
         if let Some(guard) = self.guard.take() {
             for heard in guard.done().await {
                 self.hear_guard(heard);
@@ -53,18 +59,21 @@ impl Conductor<'_> {
                 fault,
                 because,
                 words,
+                at,
             }) => {
                 self.line(format!("{because}: the guard undid {fault}: {words}"));
                 EventKind::GuardActed {
                     fault,
                     because,
                     outcome: words,
+                    ago: ago(at),
                 }
             }
             Heard::Told(Tell::NotUndone {
                 fault,
                 because,
                 by_hand,
+                at,
             }) => {
                 self.line(format!(
                     "{because}: the guard could not undo {fault}; by hand: {by_hand}"
@@ -73,6 +82,7 @@ impl Conductor<'_> {
                     fault,
                     because,
                     outcome: format!("not undone; by hand: {by_hand}"),
+                    ago: ago(at),
                 }
             }
             Heard::Lost { reason, again } => {
@@ -87,4 +97,9 @@ impl Conductor<'_> {
         };
         self.fact((clock::now(), kind));
     }
+}
+
+/// How long ago a moment of the monotonic clock was.
+fn ago(at: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(clock::now().saturating_sub(at)).unwrap_or(0))
 }

@@ -1,9 +1,11 @@
 //! `restart`: ends the instance and starts the next at once, whatever restart policy and back-off say.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::terminate::GRACE;
+use super::terminate::{GRACE, MOST_GRACE};
 use crate::fault::hands::{Ended, Manner, Then};
 use crate::fault::journal::Undo;
 use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
@@ -38,6 +40,10 @@ impl Fault for Restart {
 
     fn asks(&self) -> bool {
         self.how == How::Terminate
+    }
+
+    fn takes_at_most(&self) -> Duration {
+        self.grace.map_or(MOST_GRACE, |grace| grace.0)
     }
 
     fn undo(&self, _scene: &Scene<'_>) -> Undo {

@@ -1,9 +1,11 @@
 //! `stop`: ends the instance and holds its slot down, for a duration or for good, whatever its restart policy says.
 
+use std::time::Duration;
+
 use futures_util::future::{BoxFuture, join_all};
 use serde::Deserialize;
 
-use super::terminate::GRACE;
+use super::terminate::{GRACE, MOST_GRACE};
 use crate::fault::hands::{Ended, Manner, Then};
 use crate::fault::journal::Undo;
 use crate::fault::{Fault, FaultError, Proof, Scene, Span, each};
@@ -37,6 +39,10 @@ impl Fault for Stop {
 
     fn asks(&self) -> bool {
         true
+    }
+
+    fn takes_at_most(&self) -> Duration {
+        self.grace.map_or(MOST_GRACE, |grace| grace.0)
     }
 
     fn undo(&self, _scene: &Scene<'_>) -> Undo {

@@ -1,5 +1,7 @@
 //! `terminate`: SIGTERM, the grace period, and only then SIGKILL; how long the instance took to drain is measured.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
@@ -11,6 +13,8 @@ use crate::model::SlotId;
 use crate::plan::TextDuration;
 use crate::registry::{Acts, Field, Kind, KindInfo, Need, Ty, no_further_check};
 
+/// The longest grace period.
+pub(super) const MOST_GRACE: Duration = Duration::from_mins(1);
 /// `grace` of every fault that asks an instance to end. A run that is stopped waits for it, so it is bounded.
 pub(super) const GRACE: Field = Field {
     key: "grace",
@@ -42,6 +46,10 @@ impl Fault for Terminate {
 
     fn asks(&self) -> bool {
         true
+    }
+
+    fn takes_at_most(&self) -> Duration {
+        self.grace.map_or(MOST_GRACE, |grace| grace.0)
     }
 
     fn undo(&self, _scene: &Scene<'_>) -> Undo {

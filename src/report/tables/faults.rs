@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Table, number, words};
-use crate::analysis::{AfterHeal, ChangeStats, FaultStats, Reached};
+use crate::analysis::{AfterHeal, ChangeStats, FaultStats, Reached, Recovery};
 use crate::model::Offset;
 use crate::model::event::Effect;
 use crate::report::words as say;
@@ -167,15 +167,19 @@ fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
     );
     let onset = Moment {
         at: recovery.onset,
-        what: if recovery.onset.is_some() {
-            "impact onset"
-        } else {
-            "no impact onset"
+        what: match (recovery.onset, recovery.service) {
+            (Some(_), _) => "impact onset",
+            (None, Reached::Unknown) => "impact unknown",
+            (None, _) => "no impact onset",
         },
-        detail: format!(
-            "bad share significantly above the baseline, to within {}",
-            say::nanos(recovery.resolution_ns)
-        ),
+        detail: if recovery.service == Reached::Unknown {
+            unknown(recovery)
+        } else {
+            format!(
+                "bad share significantly above the baseline, to within {}",
+                say::nanos(recovery.resolution_ns)
+            )
+        },
     };
     let after_heal =
         |level: fn(&AfterHeal) -> Reached| match recovery.after_heal.as_ref().map(level) {
@@ -227,6 +231,11 @@ fn consequences(fault: &FaultStats, zero: Option<Offset>) -> Vec<Moment> {
     ]
 }
 
+/// Why nothing can be told of the impact.
+fn unknown(recovery: &Recovery) -> String {
+    say::or(&say::visible(&recovery.missing), "it was not seen").to_owned()
+}
+
 fn notes(fault: &FaultStats) -> Vec<String> {
     let recovery = &fault.recovery;
     let settled = fault.sessions_settled.map_or_else(String::new, |at| {
@@ -243,12 +252,16 @@ fn notes(fault: &FaultStats) -> Vec<String> {
             say::count(fault.sessions_re_established),
             say::count(fault.in_flight_lost),
         ),
-        format!(
-            "Good operations lost: {}; goodput fell by {} at worst; bad calls on slots that were not hit: {}.",
-            say::amount(recovery.lost_good),
-            say::percent(recovery.depth),
-            say::count(fault.collateral_bad),
-        ),
+        if recovery.service == Reached::Unknown {
+            format!("Good operations lost: unknown; {}.", unknown(recovery))
+        } else {
+            format!(
+                "Good operations lost: {}; goodput fell by {} at worst; bad calls on slots that were not hit: {}.",
+                say::amount(recovery.lost_good),
+                say::percent(recovery.depth),
+                say::count(fault.collateral_bad),
+            )
+        },
         format!(
             "Baseline: {} bad of {}, {} good/s; tolerated {}; resolution {}, had to hold for {}.",
             say::percent(recovery.baseline_bad_ratio),
