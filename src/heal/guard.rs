@@ -138,14 +138,19 @@ impl Guard<'_> {
                 Ok(count) => {
                     heard = Instant::now();
                     is_silent = false;
-                    line.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    let read = buffer.get(..count).unwrap_or_default();
+                    // A word may come in pieces, and is answered once.
+                    let is_whole = read.contains(&b'\n');
+                    line.extend_from_slice(read);
                     if line.ends_with(DONE) {
                         return true;
                     }
                     // What is longer than a word is none.
                     let keep = line.len().saturating_sub(DONE.len());
                     line.drain(..keep);
-                    self.tell(&Tell::Alive);
+                    if is_whole {
+                        self.tell(&Tell::Alive);
+                    }
                 }
                 Err(error)
                     if matches!(

@@ -195,13 +195,17 @@ fn time_line(text: &mut String, plan: &Plan) {
             } else if targets.is_empty() {
                 targets.push("something outside of the fleet");
             }
+            let lasts = fault
+                .duration
+                .map(|duration| format!(" for {}", humane(duration)));
             let _ = writeln!(
                 text,
-                "  {:>9}  X {}: {} {}",
+                "  {:>9}  X {}: {} {}{}",
                 fault.at.to_string(),
                 fault.name,
                 fault.spec.kind,
                 targets.join(", "),
+                lasts.unwrap_or_default(),
             );
         }
     }

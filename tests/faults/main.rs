@@ -8,6 +8,7 @@ mod runs;
 
 #[cfg(test)]
 mod absent;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod ends;

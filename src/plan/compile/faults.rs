@@ -76,6 +76,44 @@ pub(super) fn compile(context: &mut Context<'_>, around: &Around<'_>) -> Vec<Fau
         capable(context, fault, number, fleet);
         complete::check(context, fault, number, fleet);
     }
+    let mut trials = every_trial(context, around, &names, &moments);
+    if trials.len() > MOST {
+        context.report(
+            &codes::TOO_LARGE,
+            "fault",
+            format!("the faults have {} trials together", trials.len()),
+            format!("expected at most {MOST}"),
+            None,
+        );
+        return Vec::new();
+    }
+    // A stable sort: what begins at the same moment stays in the order of the scenario.
+    trials.sort_by_key(|trial| trial.plan.at);
+    let roster = roster::Roster::of(context, fleet, &trials);
+    let aiming = targets::Aiming {
+        around,
+        names: &names,
+        roster: &roster,
+    };
+    aiming.aim(context, &mut trials);
+    overlaps::check(context, fleet, &trials);
+    blast::check(context, around, &trials);
+    changes::check(context, phases, fleet, &trials);
+    for trial in &mut trials {
+        changes::complete(context, fleet, trial);
+    }
+    trials.into_iter().map(|trial| trial.plan).collect()
+}
+
+/// Every playing of every fault, without its targets.
+fn every_trial(
+    context: &mut Context<'_>,
+    around: &Around<'_>,
+    names: &[(String, String)],
+    moments: &[Option<Offset>],
+) -> Vec<Trial> {
+    let scenario = context.scenario;
+    let Around { phases, seed, .. } = *around;
     let durations: Vec<Option<Duration>> = (0..scenario.fault.len())
         .map(|number| {
             duration(
@@ -122,32 +160,7 @@ pub(super) fn compile(context: &mut Context<'_>, around: &Around<'_>) -> Vec<Fau
             });
         }
     }
-    if trials.len() > MOST {
-        context.report(
-            &codes::TOO_LARGE,
-            "fault",
-            format!("the faults have {} trials together", trials.len()),
-            format!("expected at most {MOST}"),
-            None,
-        );
-        return Vec::new();
-    }
-    // A stable sort: what begins at the same moment stays in the order of the scenario.
-    trials.sort_by_key(|trial| trial.plan.at);
-    let roster = roster::Roster::of(context, fleet, &trials);
-    let aiming = targets::Aiming {
-        around,
-        names: &names,
-        roster: &roster,
-    };
-    aiming.aim(context, &mut trials);
-    overlaps::check(context, fleet, &trials);
-    blast::check(context, around, &trials);
-    changes::check(context, phases, fleet, &trials);
-    for trial in &mut trials {
-        changes::complete(context, fleet, trial);
-    }
-    trials.into_iter().map(|trial| trial.plan).collect()
+    trials
 }
 
 /// One playing of a fault of the scenario.
