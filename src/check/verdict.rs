@@ -20,12 +20,18 @@ const NOT_HEALED: u8 = 8;
 /// Every finding of a run, validity applied: worst first, then in the order of the scenario.
 pub fn findings(plan: &Plan, analysis: &Analysis) -> Vec<Finding> {
     let healing = analysis.faults.iter().filter_map(healing);
+    let unproven = analysis.faults.iter();
+    let unproven = unproven.filter_map(|fault| injection(fault, plan, analysis));
     let objectives = analysis
         .objectives
         .iter()
         .map(|stats| objectives::finding(stats, analysis));
     let checks = plan.checks.iter().map(|check| evaluate(check, analysis));
-    let mut findings: Vec<Finding> = healing.chain(objectives).chain(checks).collect();
+    let mut findings: Vec<Finding> = healing
+        .chain(unproven)
+        .chain(objectives)
+        .chain(checks)
+        .collect();
     for finding in &mut findings {
         doubt(finding, analysis);
     }
@@ -82,6 +88,38 @@ fn healing(fault: &FaultStats) -> Option<Finding> {
     })
 }
 
+/// A fault that was planned and not proven: a run that was to show what it does has not shown it, whatever else holds. What others
+/// were to do and did not do is no omission of the run's.
+fn injection(fault: &FaultStats, plan: &Plan, analysis: &Analysis) -> Option<Finding> {
+    // A run that ended early says so itself.
+    let is_cut = fault.began.is_none() && analysis.ending != Some(Ending::Completed);
+    let mut others = plan.faults.iter().filter(|planned| planned.is_observed());
+    let by_others = others.any(|planned| planned.name == fault.name);
+    if fault.is_proven() || is_cut || by_others {
+        return None;
+    }
+    Some(Finding {
+        name: format!("{} injected", fault.name),
+        kind: "injection".to_owned(),
+        category: Category::Resilience,
+        answer: Answer::Inconclusive,
+        headline: format!("{} was not proven: {}", fault.name, why_unproven(fault)),
+        evidence: Vec::new(),
+        samples: 0,
+        load_can_cause: false,
+        depends_on: Dependence::default(),
+        line: 0,
+    })
+}
+
+fn why_unproven(fault: &FaultStats) -> String {
+    match (&fault.failed, fault.began) {
+        (Some(reason), _) => reason.clone(),
+        (None, None) => "it did not begin".to_owned(),
+        (None, Some(_)) => "its effect was not seen".to_owned(),
+    }
+}
+
 /// Makes inconclusive what rests on an invalid phase or an unproven fault.
 fn doubt(finding: &mut Finding, analysis: &Analysis) {
     let name = finding.depends_on.fault.as_ref();
@@ -93,11 +131,7 @@ fn doubt(finding: &mut Finding, analysis: &Analysis) {
     let stands = finding.answer == Answer::Fail && trials().any(|fault| fault.effective.is_some());
     let unproven = trials().find(|fault| !fault.is_proven() && !stands);
     if let Some(fault) = unproven {
-        let why = match (&fault.failed, fault.began) {
-            (Some(reason), _) => reason.clone(),
-            (None, None) => "it did not begin".to_owned(),
-            (None, Some(_)) => "its effect was not proven".to_owned(),
-        };
+        let why = why_unproven(fault);
         finding.answer = Answer::Inconclusive;
         finding
             .evidence

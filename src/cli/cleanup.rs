@@ -88,7 +88,7 @@ fn all(dry_run: bool) -> Exit {
                 Exit::Pass
             }
             Err(CleanupError::NoRun(_)) => {
-                let left = cleanup::without_directory(&run);
+                let left = cleanup::without_directory(&run, dry_run);
                 if left.is_empty() {
                     out::say("the directory is gone, and nothing else is left");
                 }

@@ -176,10 +176,10 @@ pub fn runs() -> BTreeSet<PathBuf> {
 }
 
 /// What is to be said of a run whose directory is gone: whether it is alive cannot be told, so its processes are a person's
-/// to end. Nothing there: it is forgotten.
-pub fn without_directory(run: &Path) -> Vec<String> {
+/// to end. Nothing there: it is forgotten, unless nothing is to be done yet (the directory may be on a disk that is not mounted).
+pub fn without_directory(run: &Path, dry_run: bool) -> Vec<String> {
     let left = leftovers::of_run(run);
-    if left.is_empty() {
+    if left.is_empty() && !dry_run {
         open_runs::forget(run);
     }
     left.into_iter()

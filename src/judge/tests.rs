@@ -353,6 +353,11 @@ fn an_unproven_fault_makes_its_own_checks_inconclusive_and_one_not_healed_is_8()
         Answer::Inconclusive
     );
     assert_eq!(finding(&report, "fast [steady]").answer, Answer::Pass);
+    // Whether a check names it or not: a run does not pass without what it was to show.
+    assert_eq!(
+        finding(&report, "one-dies injected").answer,
+        Answer::Inconclusive
+    );
     assert_eq!(report.verdict.exit, 7);
 
     let kind = EventKind::FaultNotHealed {

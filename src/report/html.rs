@@ -111,8 +111,9 @@ fn recovered(report: &Report, fault: &FaultStats) -> Value {
             },
         },
         Some(trials) => {
-            let or_never =
-                |value: Option<u64>| value.map_or_else(|| "never".to_owned(), words::nanos);
+            let or_never = |value: Option<u64>| {
+                value.map_or_else(|| "not while observed".to_owned(), words::nanos)
+            };
             context! {
                 name,
                 value => or_never(trials.service.median_ns),

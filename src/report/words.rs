@@ -244,6 +244,7 @@ pub fn reached(reached: Reached) -> String {
     match reached {
         Reached::NoImpact => "no impact seen".to_owned(),
         Reached::After(after) => format!("after {}", nanos(after)),
+        Reached::NotWithin(0) => "not observed for long enough to tell".to_owned(),
         Reached::NotWithin(within) => format!("not within {}", nanos(within)),
         Reached::Unknown => "unknown".to_owned(),
     }

@@ -19,6 +19,7 @@ use crate::fault::{Fault, FaultError, LinkUse, Proof, Scene, Span, Way, each};
 use crate::fleet::Capability;
 use crate::fleet::canary::Canary;
 use crate::model::event::Effect;
+use crate::model::time::humane;
 use crate::model::{Share, SlotId};
 use crate::registry::{Acts, Field, Need, Spec, SpecError, Ty};
 
@@ -38,6 +39,8 @@ pub(super) mod stall;
 const CANARY: Duration = Duration::from_secs(3);
 /// How often the proxy is asked what it counted: so late an effect may be told.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long users have the link to themselves before a canary is sent over it.
+const QUIET: Duration = Duration::from_secs(1);
 /// The pause between canaries.
 const PAUSE: Duration = Duration::from_millis(50);
 /// So many canaries measure a delay; their median counts.
@@ -145,8 +148,10 @@ impl OnLink {
         if self.rule.what == Toxic::Refuse && self.rule.share == Share::ONE {
             return refused(scene, slot, until).await;
         }
-        // What a canary is answered is not asked: that it passes makes the proxy act, where no load does.
-        let mut canary = links.canary(slot, Way::Link, PAUSE * 4);
+        // Users come first: what acts on nothing but a canary acts on nobody, and that is said. What a canary is answered is not
+        // asked: that it passes makes the proxy act.
+        let alone = Instant::now() + QUIET.min(scene.within / 2);
+        let mut canary: BoxFuture<'_, ()> = Box::pin(tokio::time::sleep_until(alone));
         let counted = loop {
             let counted = links.counted(slot, scene.fault).await?;
             if let Some(counted) = counted.filter(|counted| counted.hits > 0) {
@@ -159,13 +164,19 @@ impl OnLink {
                 });
             }
             tokio::select! {
-                _ = &mut canary => {
+                () = &mut canary => canary = Box::pin(async move {
+                    links.canary(slot, Way::Link, PAUSE * 4).await;
                     tokio::time::sleep(PAUSE).await;
-                    canary = links.canary(slot, Way::Link, PAUSE * 4);
-                }
+                }),
                 () = tokio::time::sleep(LOOK) => {}
             }
         };
+        if Instant::now() > alone {
+            return Ok(Proof::of(format!(
+                "the proxy before {slot} acted on a canary; nobody else used the link for {}",
+                humane(QUIET.min(scene.within / 2))
+            )));
+        }
         Ok(Proof::of(format!(
             "the proxy before {slot} acted on {} of its live connections, {} times so far",
             counted.connections, counted.hits
