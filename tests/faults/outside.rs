@@ -1,6 +1,7 @@
 //! A fleet that the run did not deploy: the test starts it, kills a part of it and says so; or lets commands act on it.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -48,6 +49,19 @@ fn server(number: usize, port: u16) -> Child {
     serve(&["server", "--listen", &listen, "--name", &name])
 }
 
+/// Whether a balancer has somebody who answers.
+fn is_served(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
+    let question = "GET /health HTTP/1.1\r\nhost: outside\r\nconnection: close\r\n\r\n";
+    let mut answer = String::new();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(question.as_bytes()).is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
 impl Outside {
     fn start() -> Self {
         // Held together, so that no two are the same.
@@ -64,11 +78,12 @@ impl Outside {
             "server-1=127.0.0.1:{},server-2=127.0.0.1:{}",
             ports[0], ports[1]
         );
+        let accepts = |port: &u16| TcpStream::connect(("127.0.0.1", *port)).is_ok();
+        assert!(within(PATIENCE, || ports.iter().take(2).all(accepts)));
         let listen = format!("127.0.0.1:{}", ports[2]);
         let balancer = serve(&["balancer", "--listen", &listen, "--members", &members]);
-        let answers = |port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-        let all = ports.clone();
-        assert!(within(PATIENCE, || all.iter().all(|port| answers(*port))));
+        // It passes requests on to both: a member that it has not seen healthy yet would be an answer with 503.
+        assert!(within(PATIENCE, || (0..4).all(|_| is_served(ports[2]))));
         Self {
             servers,
             balancer,

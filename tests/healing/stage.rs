@@ -22,10 +22,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Directory {
     temp: TempDir,
     children: Vec<Child>,
+    /// What the children started.
+    started: Vec<ProcessId>,
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
+        for process in &self.started {
+            let _ = process.signal(Signal::SIGKILL);
+        }
         for child in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
@@ -46,6 +51,7 @@ impl Directory {
         Self {
             temp,
             children: Vec::new(),
+            started: Vec::new(),
         }
     }
 
@@ -84,7 +90,9 @@ impl Directory {
             .read_line(&mut line)
             .unwrap();
         self.children.push(child);
-        ProcessId::of(line.trim().parse().unwrap()).unwrap()
+        let id = ProcessId::of(line.trim().parse().unwrap()).unwrap();
+        self.started.push(id);
+        id
     }
 
     /// The same, stopped.
