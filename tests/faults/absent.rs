@@ -116,7 +116,10 @@ fn a_balancer_fails_over_alike_with_and_without_proxies() {
     let mut arms = [false, true].map(|proxy| Played::with(&fleet(proxy)));
     let [(few, direct), (many, proxied)] = arms.each_mut().map(|arm| losses(&arm.ended()));
     println!("direct {few} {direct:?}, proxied {many} {proxied:?}");
-    assert!(proxied.is_subset(&direct), "{direct:?} {proxied:?}");
-    // What was in flight is lost in both; two seconds of refusals that look like losses would be tens.
-    assert!(many <= 2 * few + 5, "{few} direct, {many} proxied");
+    // What was in flight is lost in both, and how much that is is chance; a server that seems to be there for the two seconds in which
+    // it is down would cost a third of sixty calls in each.
+    assert!(
+        many < few + 20,
+        "{few} direct {direct:?}, {many} proxied {proxied:?}"
+    );
 }
